@@ -17,6 +17,8 @@ import type { Case } from './case'
 const BEFORE = DAY
 /** How long before a case an added or changed connector is suspect. */
 const CHANGED_BEFORE = 30 * DAY
+/** Of so long a time a page still reads hours. */
+const LONGEST_BOUNDED = BEFORE + 6 * HOUR
 /** Most domains and sources in a finding. */
 const MOST_NAMED = 50
 
@@ -44,10 +46,16 @@ interface Source {
  * Collects the facts for a case now. Writes nothing.
  *
  * @param now server time, ms.
+ * @param isBounded for a page: of a long time whole days are read, which may begin before it.
  */
-export async function findingsOf(store: Store, of: Case, now: number): Promise<Findings> {
+export async function findingsOf(
+  store: Store,
+  of: Case,
+  now: number,
+  isBounded = false,
+): Promise<Findings> {
   const { from, to } = spanOf(of, now)
-  const rows = await rowsOf(store, of, now)
+  const rows = await rowsOf(store, of, now, isBounded)
   const reader = new ReportReader(store)
   const foreign = await readForeign(reader, of.tenant, from, to)
   return {
@@ -68,9 +76,10 @@ function spanOf({ opened, lifted }: Case, now: number): { from: number; to: numb
 }
 
 /** The report rows of that time. */
-function rowsOf(store: Store, of: Case, now: number): Promise<DatedRow[]> {
+function rowsOf(store: Store, of: Case, now: number, isBounded: boolean): Promise<DatedRow[]> {
   const { from, to } = spanOf(of, now)
-  const step = from > now - HOURS_KEPT * DAY + HOUR ? 'hour' : 'day'
+  const isKept = from > now - HOURS_KEPT * DAY + HOUR
+  const step = isKept && !(isBounded && to - from > LONGEST_BOUNDED) ? 'hour' : 'day'
   return new ReportReader(store).rows(of.tenant, from, to, step)
 }
 

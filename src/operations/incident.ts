@@ -93,8 +93,11 @@ export type IncidentSettings = AllowanceSettings & {
 export interface IncidentReading {
   /** Of a tenant; absent: all hosts are asked, and one that does not answer is waited for. */
   readonly queueOf?: (tenant: string) => Promise<IncidentQueue>
-  /** Leaves out connectors without mail: with those of all tenants, the whole registry would be read for them. */
-  readonly usedOnly?: boolean
+  /**
+   * For a page that is asked for again and again: shares of a day at most, and only connectors with mail. For the others the
+   * connectors of all tenants would be read.
+   */
+  readonly isBounded?: boolean
 }
 
 /** Reads an incident. Writes nothing. @throws as {@link readGoingOn}. */
@@ -142,7 +145,7 @@ export async function readGoingOn(
   store: Store,
   settings: IncidentSettings,
   subject: string,
-  { usedOnly = false }: IncidentReading = {},
+  { isBounded = false }: IncidentReading = {},
 ): Promise<GoingOn> {
   const id = subject.includes(':') ? parseCaseName(subject).tenant : subject
   assertTenantId(id)
@@ -153,14 +156,14 @@ export async function readGoingOn(
     new Restrictions(store).get(id),
   ])
   const reader = new ReportReader(store)
-  const { from, to } = spanOf(record, now)
+  const { from, to } = spanOf(record, now, isBounded ? DAY : LONGEST)
   const rows = await reader.rows(id, from, to, 'hour')
   const recent = await reader.minutes(id, Math.min(from, now - MINUTES * MINUTE), now + 1)
   const shares = sharesOf(
     rows.filter((row) => CLASSES[row.class].meter === USUAL_METER),
     recent.filter(({ at }) => at >= from && at < to),
   )
-  const registered = await (usedOnly
+  const registered = await (isBounded
     ? usedConnectors(store, id, shares)
     : new ConnectorRegistry(store).list(id))
   return {
@@ -197,9 +200,13 @@ async function caseOf(store: Store, subject: string, tenant: string): Promise<Ca
 }
 
 /** From two hours before the restriction until it was lifted; without a case, the last two hours. */
-function spanOf(record: Case | undefined, now: number): { from: number; to: number } {
+function spanOf(
+  record: Case | undefined,
+  now: number,
+  longest: number,
+): { from: number; to: number } {
   const to = Math.min(now, record?.lifted?.at ?? now) + 1
-  const from = Math.max((record?.opened ?? now) - BEFORE, to - LONGEST)
+  const from = Math.max((record?.opened ?? now) - BEFORE, to - longest)
   return { from: startOf(from, HOUR), to }
 }
 

@@ -78,7 +78,7 @@ export const UNBLOCK: Action<Unblock> = {
       ...(force ? ['--force'] : []),
     ),
   async question({ tenant, probation, keepUsage }, { store, config }) {
-    const incident = await readGoingOn(store, config, tenant, { usedOnly: true })
+    const incident = await readGoingOn(store, config, tenant, { isBounded: true })
     const left = incident.case ? openSteps(incident.case) : []
     const lately = triedLately(incident)
     if (!incident.restriction || (left.length === 0 && lately === 0)) return undefined

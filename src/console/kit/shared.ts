@@ -1,8 +1,11 @@
+import { LruCache } from '../../base/lru-cache'
 import type { Store } from '../../store/store'
 import type { Visit } from './page'
 
 /** What was read is shown for this long, in ms: pages ask every five seconds. */
 const FRESH = 4000
+/** Of {@link sharedBy}. */
+const MOST_KEYS = 200
 
 interface Reading {
   /** When it had its answer, in ms of a monotonic clock; infinite: it has none yet. */
@@ -10,7 +13,7 @@ interface Reading {
   readonly value: Promise<unknown>
 }
 
-const known = new WeakMap<Store, Map<object, Reading>>()
+const known = new WeakMap<Store, WeakMap<object, Reading>>()
 
 /**
  * A reading that all who look share: 50 browsers that poll cost Redis as much as one. It runs once at a time. One that fails
@@ -25,7 +28,7 @@ export function shared<T>(
 ): (visit: Visit) => Promise<T> {
   const own = {}
   return (visit) => {
-    const readings = known.get(visit.store) ?? new Map<object, Reading>()
+    const readings = known.get(visit.store) ?? new WeakMap<object, Reading>()
     known.set(visit.store, readings)
     const last = readings.get(own)
     if (last && performance.now() < last.at + span) return last.value as Promise<T>
@@ -37,6 +40,18 @@ export function shared<T>(
       () => (reading.at = -Infinity),
     )
     return value
+  }
+}
+
+/** The same for each of many things, such as tenants. @param read as above, of one of them. */
+export function sharedBy<T>(
+  read: (visit: Visit, key: string) => Promise<T>,
+): (visit: Visit, key: string) => Promise<T> {
+  const readers = new LruCache<(visit: Visit) => Promise<T>>(MOST_KEYS)
+  return (visit, key) => {
+    const reader = readers.get(key) ?? shared((each) => read(each, key))
+    readers.set(key, reader)
+    return reader(visit)
   }
 }
 

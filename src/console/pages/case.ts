@@ -33,7 +33,7 @@ export const CASE: Page = {
       ${facts(record(of))}`
     if (visit.isPoll) return { title, live, rest: NOTHING }
     const now = await serverTime(store.client)
-    const findings = await findingsOf(store, of, now)
+    const findings = await findingsOf(store, of, now, true)
     const from = { returnTo: visit.to(['cases', name]), seen: now }
     return {
       ...{ title, live },

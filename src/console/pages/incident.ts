@@ -8,7 +8,8 @@ import { tenantOf } from '../../records/audit-entry'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Page, Shown, Visit } from '../kit/page'
 import { heading, table, time } from '../kit/parts'
-import { lookAtQueue, type QueueLook } from '../kit/queue-look'
+import { lookAtQueue } from '../kit/queue-look'
+import { sharedBy } from '../kit/shared'
 import { incidentForms } from './incident-forms'
 import { incidentLive } from './incident-live'
 import { onCase } from './on-case'
@@ -31,30 +32,31 @@ export const INCIDENT: Page = {
   },
 }
 
-const READING = { usedOnly: true }
+const READING = { isBounded: true }
+
+const goingOn = sharedBy(({ store, config }, subject) =>
+  readGoingOn(store, config, subject, READING),
+)
 
 async function poll(visit: Visit, subject: string): Promise<Shown> {
-  const goesOn = await readGoingOn(visit.store, visit.config, subject, READING)
+  const goesOn = await goingOn(visit, subject)
   const look = await lookAtQueue(visit, goesOn.tenant.id)
   return { title: subject, live: incidentLive(visit, goesOn, look), rest: NOTHING }
 }
 
 async function whole(visit: Visit, subject: string): Promise<Shown> {
   const { store, config } = visit
-  let look: QueueLook | undefined
+  const looking = lookAtQueue(visit, tenantOf(subject))
   const incident = await readIncident(store, config, subject, {
     ...READING,
-    queueOf: async (tenant) => {
-      look = await lookAtQueue(visit, tenant)
-      return look?.queue ?? { problem: 'hosts have not answered yet' }
-    },
+    queueOf: async () => (await looking)?.queue ?? { problem: 'hosts have not answered yet' },
   })
   const { case: record, now } = incident
-  const findings = record && (await findingsOf(store, record, now))
+  const findings = record && (await findingsOf(store, record, now, true))
   const from = { returnTo: visit.to(['incidents', subject]), seen: now }
   return {
     title: `Incident of ${incident.tenant.id}`,
-    live: incidentLive(visit, incident, look),
+    live: incidentLive(visit, incident, await looking),
     rest: html`${record ? onCase(visit, record, from) : NOTHING}
     ${incidentForms({ visit, incident, findings, from })} ${changesBefore(visit, incident)}`,
   }
