@@ -127,9 +127,11 @@ describe('the connectors of all tenants in the console', () => {
 
   it('are shown up to a bound, and found by what they are recognised by', async () => {
     const { as, registry } = await newTenants()
-    for (let at = 0; at < 250; at++) {
-      await registry.connectors.add('fabrikam', `n${at}`, { ip: [`10.0.0.${at}`] }, 'dora')
-    }
+    const none = { cert: [], certSha256: [], auth: [] }
+    const many = Array.from({ length: 250 }, (_, at) => ({
+      ...{ name: `n${at}`, identities: { ...none, ip: [`10.0.0.${at}/32`] } },
+    }))
+    await registry.connectors.put('fabrikam', many, 'dora')
     const page = await as('viewer').page('/connectors')
     assert.match(page, /252 connectors/)
     assert.match(page, /52 more are\s+not shown/)
