@@ -117,11 +117,11 @@ describe('the connectors of all tenants in the console', () => {
   it('come with those first that relay nothing, as soon as one is blocked', async () => {
     const { as } = await newTenants()
     const before = await as('viewer').page('/connectors')
-    assert.match(before, /2 connectors, of which 0 relay nothing now/)
+    assert.match(before, /2 connectors\./)
     assert.match(before, /contoso\/web.*fabrikam\/mx/s)
     await as('operator').post('/connectors/fabrikam/mx/block', { reason: 'x' })
     const after = await as('viewer').page('/connectors')
-    assert.match(after, /of which 1 relays nothing now/)
+    assert.match(after, /1 relays nothing now: these come first/)
     assert.match(after, /fabrikam\/mx.*contoso\/web/s)
   })
 
@@ -133,7 +133,7 @@ describe('the connectors of all tenants in the console', () => {
     }))
     await registry.connectors.put('fabrikam', many, 'dora')
     const page = await as('viewer').page('/connectors')
-    assert.match(page, /252 connectors/)
+    assert.match(page, /252 connectors\./)
     assert.match(page, /52 more are\s+not shown/)
     for (const identity of ['192.0.2.7', 'web@contoso.com']) {
       const found = await as('viewer').page(`/connectors?identity=${identity}`)

@@ -57,6 +57,7 @@ export const CONNECTORS: Page = {
   path: '/connectors',
   least: 'viewer',
   async show(visit) {
+    if (visit.isPoll) return { title: 'Connectors', rest: NOTHING }
     const what = visit.query.get('identity')?.trim() ?? ''
     const { connectors, stopped, all } = await someConnectors(visit.store, MOST)
     const left = all - connectors.length
@@ -76,8 +77,8 @@ export const CONNECTORS: Page = {
         )}
         ${what === '' ? NOTHING : await found(visit, what)}
         <p>
-          ${count(all, 'connector')}, of which ${count(stopped, 'relays', 'relay')} nothing now:
-          these come first.
+          ${count(all, 'connector')}.
+          ${stopped > 0 ? `${count(stopped, 'relays', 'relay')} nothing now: these come first.` : ''}
           ${left > 0 ? `${left.toLocaleString('en-US')} more are not shown: find one by what it is recognised by.` : ''}
         </p>
         ${connectorsTable(visit, connectors, 'No tenant has a connector: no server is recognised yet.')}`,
@@ -131,10 +132,6 @@ function changeForms(visit: Visit, connector: Connector, seen: number): Html {
   const [word, button] = blocked ? (['unblock', 'Unblock'] as const) : (['block', 'Block'] as const)
   const turn = enabled ? 'disable' : 'enable'
   return html`<h2 id="connector">${connectorId(tenant, name)}</h2>
-    ${facts([
-      ['State', stateOf(connector)],
-      ['Recognised by', identitiesOf(connector)],
-    ])}
     ${form(visit, {
       ...{ to: [...at, word], button: `${button} ${name}`, isDanger: !blocked, ...common },
       fields: [
@@ -163,10 +160,10 @@ function changeForms(visit: Visit, connector: Connector, seen: number): Html {
     })}`
 }
 
-/** @param known what is known of a source, by option. */
+/** @param known what is known of a source, by option; absent: identities are added to those that are there. */
 function identityFields(known?: URLSearchParams): Field[] {
   return IDENTITY_OPTIONS.map(({ option, words }) => ({
-    ...{ kind: 'text', name: option, label: `${option}: ${words}` },
+    ...{ kind: 'text', name: option, label: `${known ? '' : 'Add '}${option}: ${words}` },
     value: known?.get(option) ?? '',
   }))
 }

@@ -85,7 +85,16 @@ function forms(visit: Visit, tenant: string, chosen: string, seen: number): Html
   const change: FormOptions[] = [
     {
       ...{ to: ['tenants', tenant, 'domains', 'subdomains'], button: 'Set subdomains' },
-      fields: [domains, { kind: 'check', name: 'subdomains', label: 'Every name below it too' }],
+      fields: [
+        domains,
+        {
+          ...{ kind: 'choice', name: 'subdomains', label: 'Names below it' },
+          values: [
+            ['yes', 'count too'],
+            ['', 'do not count: only the name itself'],
+          ],
+        },
+      ],
       command: `${tenantctl('domain', 'set', tenant, one)} --subdomains`,
     },
     {
