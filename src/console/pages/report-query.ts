@@ -81,12 +81,8 @@ function isStart(query: Readonly<Record<string, string>>, key: string): boolean 
 
 function fieldsOf(query: Readonly<Record<string, string>>): Field[] {
   const { days = '', from = '', to = '', order = '', bars = '' } = query
-  const spans = ['1', '2', '7', '14', '30', '90']
   return [
-    {
-      ...{ kind: 'choice', name: 'days', label: 'Days (UTC), today among them' },
-      ...{ value: days || '7', values: withOwn(spans, days) },
-    },
+    { kind: 'text', name: 'days', label: 'Days (UTC), today among them', value: days || '7' },
     {
       ...{ kind: 'text', name: 'from', label: 'Or from', value: from },
       hint: 'A day or a time, such as 2026-11-24 or 2026-11-24T15:00Z',
@@ -127,10 +123,4 @@ function fieldsOf(query: Readonly<Record<string, string>>): Field[] {
       ],
     },
   ]
-}
-
-/** What an address asks for is a choice, too. */
-function withOwn(spans: readonly string[], own: string): (readonly [string, string])[] {
-  const all = own === '' || spans.includes(own) ? spans : [own, ...spans]
-  return all.map((each) => [each, each] as const)
 }
