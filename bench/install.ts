@@ -5,7 +5,7 @@ import { atMost, atMostMegabytes, megabytes, whole, type Row, type Section } fro
 
 const ROOT = path.resolve(__dirname, '..')
 const MOST_PACKAGES = 40
-const MOST_BYTES = 15 * 2 ** 20
+const MOST_BYTES = 21 * 2 ** 20
 /** Bytes of a block of the disk; a folder takes one, too. */
 const BLOCK = 4_096
 
