@@ -132,7 +132,8 @@ describe('tenantctl', () => {
 
     it('--by refuses reserved names', async () => {
       const cli = new Cli(redis.url)
-      for (const by of ['', ' ', 'automatic', 'file:site', 'a\nb', 'x'.repeat(101)]) {
+      const reserved = ['automatic', 'file:site', 'web:ann', 'console:ann', 'tenant:contoso']
+      for (const by of ['', ' ', ...reserved, 'a\nb', 'x'.repeat(101)]) {
         const result = await cli.run('--by', by, 'tenant', 'add', 'contoso')
         assert.equal(result.status, 2, by)
         assert.match(errorOf(result), /--by/)
