@@ -10,7 +10,7 @@ import type { Page, Visit } from '../kit/page'
 import { heading, outside, sameCommand, state, table } from '../kit/parts'
 
 /** How long a search waits until names are read, in ms: of a large registry that takes some seconds. */
-const PATIENCE = 300
+const PATIENCE = 100
 
 /** Kept from one search to the next. */
 const indexes = new WeakMap<Store, NameIndex>()
