@@ -71,7 +71,7 @@ export interface DomainsPart {
 /**
  * The first accepted domains by name, of a tenant that may have 100,000: the names are looked through, and few are kept.
  *
- * @param choice `from`: the first name, `begins`: how names are to begin, as A-labels or in Unicode; empty: any.
+ * @param choice `from`: the first name, `begins`: how names begin, as A-labels; a whole name may be in Unicode. Empty: any.
  * @throws {NotFoundError} no such tenant.
  */
 export async function firstDomains(
@@ -83,8 +83,11 @@ export async function firstDomains(
   const key = store.keys.domains(tenant)
   const start = toDomain(begins) ?? begins.toLowerCase()
   let first: [string, string][] = []
+  /** Names behind it are not among the first ones. */
+  let last: string | undefined
   const keepFirst = (): void => {
     first = [...new Map(first)].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, most + 1)
+    last = first[most]?.[0]
   }
   const pattern = `${start.replace(/[\\*?[\]]/g, '\\$&')}*`
   await scanHash(
@@ -92,7 +95,7 @@ export async function firstDomains(
     key,
     BATCH,
     (domain, packed) => {
-      if (domain < from) return
+      if (domain < from || (last !== undefined && domain > last)) return
       first.push([domain, packed])
       if (first.length > 4 * most) keepFirst()
     },

@@ -32,6 +32,7 @@ const LEAST: Readonly<Record<string, Role>> = {
   'GET /tenants/:tenant': 'viewer',
   'GET /tenants/:tenant/domains': 'viewer',
   'GET /tenants/:tenant/connectors': 'viewer',
+  'GET /tenants/:tenant/audit': 'viewer',
   'GET /tenants/:tenant/settings': 'viewer',
   'GET /connectors': 'viewer',
   'GET /search': 'viewer',
