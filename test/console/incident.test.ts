@@ -28,6 +28,7 @@ describe('the page of an incident', () => {
         page,
         /98 % of the unregistered recipients came through it \(59 messages for 293/,
       )
+      assert.match(page, /web<\/bdi> 59 messages,\s+293 recipients; <bdi class="outside">exchange/)
       assert.match(page, /do this next<\/span><\/p>\s*<h3>Connector web/)
       assert.match(page, /tenantctl connector block contoso web --reason &#39;case contoso:1&#39;/)
       assert.match(page, /href="\/tenants\/contoso\/register\?domain=contoso\.de"/)

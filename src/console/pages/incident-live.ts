@@ -18,6 +18,8 @@ import type { QueueLook } from '../kit/queue-look'
 
 /** Rows of each kind that are shown. */
 const MOST_SHARES = 5
+/** Connectors that the first lines name. */
+const MOST_NAMED = 3
 
 const numeric = (title: string): Column => ({ title, isNumber: true })
 const COUNTED = ['Messages', 'Recipients', 'Share'].map(numeric)
@@ -32,6 +34,7 @@ export function incidentLive(visit: Visit, incident: GoingOn, look: QueueLook | 
       ...(tenant.name === tenant.id ? [] : ([['Name', tenant.name]] as const)),
       ...stateFacts(incident),
       goesOn(incident),
+      ['Through', mostly(shares)],
       ...(incident.case ? caseFacts(visit, incident, incident.case) : []),
       ['In the queue', queueCell(visit, look)],
     ])}
@@ -101,6 +104,17 @@ function goesOn(incident: GoingOn): Fact {
     html`${state('yes', 'bad')}: ${count(tried, 'unregistered recipient')} ${span}, ${passed}
     accepted; ${triedIn(whole)} in the last whole minute, ${whole.refused} refused`,
   ]
+}
+
+/** The line that decides: `web 59 messages, 293 recipients; exchange …`. */
+function mostly({ connector }: Shares): Cell {
+  if (connector.length === 0) return 'nothing unregistered was tried'
+  const parts = connector.slice(0, MOST_NAMED).map((each, at) => {
+    const name = outside(connectorName(each.value) || '(none)')
+    return html`${at > 0 ? '; ' : ''}${name} ${count(each.messages, 'message')},
+    ${count(each.recipients, 'recipient')}`
+  })
+  return html`${parts}`
 }
 
 function caseFacts(visit: Visit, { restriction, tenant }: GoingOn, of: Case): Fact[] {
