@@ -40,7 +40,7 @@ describe('a chart', () => {
     assert.match(text, /role="img"\s+aria-labelledby="days-title days-desc"/)
     assert.match(text, /2 bars, 37 recipients in all, at most 30 in one bar/)
     assert.match(text, /<title>2026-11-25: 7 recipients<\/title>/)
-    assert.match(text, /2026-11-24<\/t[dh]><td class="number">30<\/td>/)
+    assert.match(text, /2026-11-24(?:<\/\w+>)+<td class="number">30<\/td>/)
   })
 
   it('shows a part that is much smaller than the rest', async () => {
