@@ -18,7 +18,9 @@ const PATHS = [
   '/tenants/contoso/register?domain=lure.example',
   '/search?q=contoso',
   '/explain?from=x%40lure.example&ip=192.0.2.10',
+  // Pages that say no.
   '/nowhere',
+  '/sign-in/used-already',
   '/tenants/nobody',
 ]
 
