@@ -1,17 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { UserError } from '../base/errors'
-import { isLoopback, listenText, type Listen } from '../config/listen'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { isLoopback, listenAt, listenText, stopServer, type Listen } from '../base/listen'
 import { CONTENT_TYPE } from './text'
 
 /** How long a client may take for its request, and an idle connection is kept, in ms. */
 const SLOWEST = 5000
 /** Prometheus needs one connection, and two or three scrape. */
 const MOST_CONNECTIONS = 50
-/** How long an answer in progress may take when the server stops, in ms. */
-const ENDING = 1000
 
 /** What the server answers with. */
 interface Exposed {
@@ -41,34 +36,8 @@ export async function serveMetrics(listen: Listen, exposed: Exposed): Promise<Me
     (request, response) => void answer(request, response, listen, exposed),
   )
   server.maxConnections = MOST_CONNECTIONS
-  server.listen({ host: listen.address, port: listen.port })
-  try {
-    await once(server, 'listening')
-  } catch (error) {
-    throw cannotListen(listen, error as NodeJS.ErrnoException)
-  }
-  const { port } = server.address() as AddressInfo
-  return { at: { ...listen, port }, stop: () => stop(server) }
-}
-
-function cannotListen(listen: Listen, { code, message }: NodeJS.ErrnoException): UserError {
-  const why: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another process listens there: end it, or name another port',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    EACCES: 'this user may not listen on that port: name one from 1024 on',
-  }
-  return new UserError(
-    `cannot listen on ${listenText(listen)}: ${why[code ?? ''] ?? message} ([metrics] listen, or --listen)`,
-    1,
-  )
-}
-
-async function stop(server: Server): Promise<void> {
-  const closed = once(server, 'close')
-  server.close()
-  const timer = setTimeout(() => server.closeAllConnections(), ENDING)
-  await closed
-  clearTimeout(timer)
+  const at = await listenAt(server, listen, '[metrics] listen, or --listen')
+  return { at, stop: () => stopServer(server) }
 }
 
 async function answer(

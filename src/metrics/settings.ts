@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { listenParser } from '../config/listen'
+import { listenParser } from '../base/listen'
 import { host, section, site, type SettingsOf } from '../config/section'
 import { boolean, integer, text } from '../config/values'
 

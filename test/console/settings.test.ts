@@ -56,6 +56,7 @@ describe('[console]', () => {
     [{ public_url: 'https://relay.example//a' }, /has more than a host and a path/],
     [{ hosts: 'https://relay.example' }, /is not HOST or HOST:PORT/],
     [{ hosts: 'a.example/x' }, /is not HOST or HOST:PORT/],
+    [{ read_username: 'r' }, /read_password_file: empty, but read_username is set/],
     [{ user_header: 'X User' }, /"X User" is no name of a header/],
     [{ trusted_proxies: 'proxy.example' }, /is not an IP prefix/],
     [{ ...PROXY, user_header: '' }, /user_header: empty, but auth=proxy/],

@@ -1,15 +1,10 @@
 import path from 'node:path'
 import { InputError } from '../../base/errors'
 import { parsePrefix } from '../../base/ip-prefix'
-import { isLoopback, listenParser, listenText, type Listen } from '../../config/listen'
+import { isLoopback, listenParser, listenText, type Listen, type Socket } from '../../base/listen'
 import { host, section, site, type SettingsOf } from '../../config/section'
 import { resolverAddress } from '../../dns/server'
 import { list, oneOf, orEmpty, orNone, text } from '../../config/values'
-
-/** An absolute path of a Unix socket. */
-export interface Socket {
-  readonly socket: string
-}
 
 /** Before the name of a group in `viewers`, `operators` and `admins`. */
 const GROUP = '@'
@@ -48,6 +43,10 @@ export const CONSOLE = section(
     *contradictions(settings) {
       const { auth, userHeader, groupsHeader, proxySecretFile, publicUrl } = settings
       const at = settings.listen
+      if (settings.readUsername !== undefined && settings.readPasswordFile === undefined) {
+        const message = 'read_password_file: empty, but read_username is set: name its file'
+        yield { keys: ['read_username', 'read_password_file'], message }
+      }
       if ('socket' in at && publicUrl === '') {
         const message = 'public_url: empty, but listen is a socket: name the URL that browsers use'
         yield { keys: ['listen', 'public_url'], message }

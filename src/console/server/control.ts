@@ -1,8 +1,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { InputError, messageOf, UserError } from '../../base/errors'
+import { listenAt } from '../../base/listen'
 import type { Role } from '../../records/role'
-import { listenAt } from './listen'
 
 // Over a socket that only the user of the console and root can reach: one line of JSON each way.
 
@@ -27,7 +27,7 @@ export async function serveControl(
     { allowHalfOpen: true },
     (connection) => void take(connection, answer),
   )
-  await listenAt(server, { socket }, 0o600)
+  await listenAt(server, { socket }, '[console] state', 0o600)
   return server
 }
 

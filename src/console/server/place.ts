@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
-import type { Listen } from '../../config/listen'
-import type { ConsoleSettings, Socket } from '../access/settings'
+import type { Listen, Socket } from '../../base/listen'
+import type { ConsoleSettings } from '../access/settings'
 import type { ConsoleSite } from './site'
 
 /** Where browsers find a console. */

@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
 import { hostname } from 'node:os'
 import { createAdaptorServer } from '@hono/node-server'
 import { InputError, messageOf } from '../../base/errors'
+import { listenAt, stopServer } from '../../base/listen'
 import { connectSteadily } from '../../cli/kit/steady'
 import { COMMAND_TIMEOUT } from '../../cli/kit/store'
 import type { Config } from '../../process/config'
@@ -20,7 +20,6 @@ import { consoleApp } from './app'
 import { serveControl, type Order } from './control'
 import { EffectiveConfig } from './effective-config'
 import { KnownRegistry } from './known-registry'
-import { listenAt } from './listen'
 import { placeOf } from './place'
 import type { StateFiles } from './state-directory'
 
@@ -30,8 +29,6 @@ const LIMITS = {
   ...{ connectionsCheckingInterval: 1000, maxHeaderSize: 16 * 1024 },
 }
 const MOST_CONNECTIONS = 1000
-/** How long an answer in progress may take when the console stops, in ms. */
-const ENDING = 2000
 
 /** What a console is started with. */
 export interface Start {
@@ -71,7 +68,7 @@ export async function startConsole(start: Start): Promise<RunningConsole> {
       ...{ serverOptions: LIMITS, overrideGlobalObjects: false },
     }) as HttpServer
     server.maxConnections = MOST_CONNECTIONS
-    const place = placeOf(settings, await listenAt(server, settings.listen))
+    const place = placeOf(settings, await listenAt(server, settings.listen, '[console] listen'))
     servers.push(server)
     const link = (who: string, role: Role): string => {
       const token = entry.links.make({ provider: 'console', subject: who, name: who, role })
@@ -143,12 +140,4 @@ function obey(order: Order, { sessions }: Entry, link: RunningConsole['link']): 
     default:
       throw new InputError('this version of the console does not know that order')
   }
-}
-
-async function stopServer(server: Server): Promise<void> {
-  const closed = once(server, 'close')
-  server.close()
-  const timer = setTimeout(() => (server as Partial<HttpServer>).closeAllConnections?.(), ENDING)
-  await closed
-  clearTimeout(timer)
 }
