@@ -103,7 +103,7 @@ describe('the overview', () => {
     const text = textOf(await as('viewer').page('/'))
     assert.match(
       text,
-      /Near a limit .* contoso 1h 100 % next [12] lure\.example 100\.0 % contoso\/web/,
+      /Near a limit .* contoso 1h 100 % by the next recipient [12] lure\.example 100\.0 % contoso\/web/,
     )
   })
 

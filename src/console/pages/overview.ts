@@ -116,11 +116,7 @@ function nearSection(visit: Visit, { first, of, notShown }: NearNow): Section {
     .slice(0, MOST)
     .map(({ status, pace, domain }) => [
       tenantLink(visit, status.tenant.id),
-      ...[
-        usedOf(status),
-        restrictedIn(status) || 'not at this pace',
-        Math.round(pace.unregistered),
-      ],
+      ...[usedOf(status), soonText(restrictedIn(status)), Math.round(pace.unregistered)],
       domain ? html`${outside(domain.value)} ${percent(domain.share)}` : NOTHING,
       pace.connector ?? '',
     ])
@@ -139,6 +135,10 @@ function nearSection(visit: Visit, { first, of, notShown }: NearNow): Section {
       : NOTHING
   }`
   return section('near', quiet, columns, rows, more)
+}
+
+function soonText(soon: string): string {
+  return soon === 'next' ? 'by the next recipient' : soon || 'not at this pace'
 }
 
 async function unusualSection(visit: Visit): Promise<Section> {
