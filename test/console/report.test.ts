@@ -180,8 +180,8 @@ describe('the report of a tenant', () => {
     const { as } = await site()
     assert.match(await as('viewer').page('/tenants/fabrikam/report'), /No such mail\. All mail of/)
     assert.equal((await as('viewer').get('/tenants/nosuch/report')).status, 404)
-    assert.equal((await as('operator').get('/tenants/nosuch/report.csv')).status, 404)
-    assert.equal((await as('operator').get('/tenants/No!/report.csv')).status, 400)
+    assert.equal((await as('operator').post('/tenants/nosuch/report.csv')).status, 404)
+    assert.equal((await as('operator').post('/tenants/No!/report.csv')).status, 400)
   })
 
   it('draws recipients by connector: each day, each hour, and each of the last minutes', async () => {
@@ -214,7 +214,9 @@ describe('the report as CSV', () => {
 
   it('has the rows of the page, and a last one that says what is left out', async () => {
     const { as } = await site()
-    const response = await as('operator').get('/tenants/contoso/report.csv?domain=shop.example')
+    const response = await as('operator').post('/tenants/contoso/report.csv', {
+      domain: 'shop.example',
+    })
     assert.equal(response.headers.get('content-type'), 'text/csv; charset=utf-8')
     assert.equal(
       response.headers.get('content-disposition'),
@@ -234,7 +236,7 @@ describe('the report as CSV', () => {
     await record(store, 'contoso', { ...EXCHANGE, at: YESTERDAY, domain: '(other)', accepted: 5 })
     const report = store.keys.reportDay('contoso', YESTERDAY / DAY)
     await store.client.pfadd(store.keys.reportOthers(report), 'a.example', 'b.example')
-    const all = await lines(await as('operator').get('/tenants/contoso/report.csv'))
+    const all = await lines(await as('operator').post('/tenants/contoso/report.csv'))
     assert.equal(all.at(-1), 'left out: (other): about 2 domains without a row of their own')
   })
 
@@ -243,14 +245,16 @@ describe('the report as CSV', () => {
     const source = { ...EXCHANGE, domain: 'lure.example', user: '=cmd|x' }
     await record(store, 'contoso', { ...source, at: TODAY, accepted: 1 })
     await recordSamples(store, 'contoso', TODAY, source, ['+1@x', 'x'])
-    const text = await (await as('operator').get('/tenants/contoso/report.csv?days=1')).text()
+    const text = await (
+      await as('operator').post('/tenants/contoso/report.csv', { days: '1' })
+    ).text()
     assert.match(text, /,'=cmd/)
     assert.match(text, /,'\+1@x,/)
   })
 
   it('is noted in the audit trail, by whom and with which filters', async () => {
     const { as, store } = await site()
-    await as('operator', 'ann').get('/tenants/contoso/report.csv?days=1&class=foreign')
+    await as('operator', 'ann').post('/tenants/contoso/report.csv', { days: '1', class: 'foreign' })
     assert.deepEqual(await changes(store, 'report exported'), [
       'console:ann: 1 row, as tenantctl report contoso --days 1 --class foreign',
     ])
@@ -258,12 +262,12 @@ describe('the report as CSV', () => {
 
   it('is not for a viewer, nor while nothing can be noted', async () => {
     const { as, store } = await site()
-    assert.equal((await as('viewer').get('/tenants/contoso/report.csv')).status, 403)
+    assert.equal((await as('viewer').post('/tenants/contoso/report.csv')).status, 403)
     assert.deepEqual(await changes(store, 'report exported'), [])
     const readOnly = newConsole({}, { readOnly: () => Promise.resolve('another registry') }, {
       store,
     } as never)
-    const response = await readOnly.as('operator').get('/tenants/contoso/report.csv')
+    const response = await readOnly.as('operator').post('/tenants/contoso/report.csv')
     assert.equal(response.status, 409)
     assert.match(await response.text(), /is noted in the audit trail/)
   })

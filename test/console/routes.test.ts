@@ -37,7 +37,7 @@ const LEAST: Readonly<Record<string, Role>> = {
   'GET /connectors': 'viewer',
   'GET /search': 'viewer',
   'GET /glossary': 'viewer',
-  'GET /tenants/:tenant/report.csv': 'operator',
+  'POST /tenants/:tenant/report.csv': 'operator',
   'POST /tenants/:tenant/block': 'operator',
   'POST /tenants/:tenant/unblock': 'operator',
   'POST /cases/:case/take': 'operator',

@@ -20,8 +20,8 @@ export interface Route {
 
 /** Every route of the console behind the sign-in. */
 export const ROUTES: readonly Route[] = [
-  ...[...PAGES, ...DOWNLOADS].map(({ path }) => ({ method: 'GET' as const, ...pathsOf(path) })),
-  ...ACTIONS.map(({ path }) => ({ method: 'POST' as const, ...pathsOf(path) })),
+  ...PAGES.map(({ path }) => ({ method: 'GET' as const, ...pathsOf(path) })),
+  ...[...DOWNLOADS, ...ACTIONS].map(({ path }) => ({ method: 'POST' as const, ...pathsOf(path) })),
 ]
 
 function pathsOf(route: string): { readonly route: string; readonly path: string } {

@@ -45,11 +45,14 @@ export interface Page {
   show(visit: Visit): Promise<Shown>
 }
 
-/** What is downloaded instead of shown. */
+/** What a form downloads. That leaves a trace, so no link can lead to it. */
 export interface Download {
+  /** Where the form posts to. */
   readonly path: string
   readonly least: Role
+  /** @param sent what the form has sent. */
   make(
     visit: Visit,
+    sent: URLSearchParams,
   ): Promise<{ readonly name: string; readonly type: string; readonly body: string }>
 }

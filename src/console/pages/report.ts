@@ -85,8 +85,8 @@ export const REPORT: Page = {
 export const REPORT_CSV: Download = {
   path: '/tenants/:tenant/report.csv',
   least: 'operator',
-  async make(visit) {
-    const { tenant, lines, query, notes } = await ask(visit, visit.query)
+  async make(visit, sent) {
+    const { tenant, lines, query, notes } = await ask(visit, sent)
     if (!visit.writing) {
       throw new RefusedError(
         'A file of a report is noted in the audit trail, and nothing can be written now.',
@@ -194,14 +194,17 @@ function leftOutLines(notes: readonly string[]): Html {
   return html`${notes.map((each) => html`<p class="left-out">Left out: ${each}.</p>`)}`
 }
 
-/** Links to the same as a file, and for paper. */
+/** The same as a file, and for paper. */
 function sheets(visit: Visit, { query }: ReportQuery, here: readonly string[]): Html {
   if (!atLeast(visit.person.role, 'operator')) return NOTHING
-  const file = visit.to([...here.slice(0, -1), 'report.csv'], query)
-  return html`<p>
-    <a href="${file}">Download these rows (CSV)</a> ·
-    <a href="${visit.to([...here, 'print'], query)}">Print for the tenant</a>
-  </p>`
+  const fields = Object.entries(query).map(([name, value]) => ({
+    ...{ kind: 'hidden' as const, name, value },
+  }))
+  return html`${form(visit, {
+      to: [...here.slice(0, -1), 'report.csv'],
+      ...{ button: 'Download these rows (CSV)', fields },
+    })}
+    <p><a href="${visit.to([...here, 'print'], query)}">Print for the tenant</a></p>`
 }
 
 /** A form for each connector of the rows that relays. */

@@ -131,8 +131,7 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   })
   app.post('/sign-out', async (c) => {
     const session = c.get('session')
-    const form = formOf(new URLSearchParams(await c.req.text()))
-    if (!sameSecret(form.text(FIELDS.token), session.token)) return foreignForm(c)
+    if (!isOurForm(c, new URLSearchParams(await c.req.text()))) return foreignForm(c)
     site.entry.sessions.end(session.id)
     setCookie(c, site.cookie.name, '', { ...cookieOptions(site), maxAge: 0 })
     return send(c, plain(links(site), 'Signed out', SIGNED_OUT[session.person.provider]))
@@ -141,7 +140,7 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
     app.get(page.path, (c) => forRole(c, page.least, () => showPage(c, page)))
   }
   for (const download of DOWNLOADS) {
-    app.get(download.path, (c) => forRole(c, download.least, () => makeDownload(c, download)))
+    app.post(download.path, (c) => forRole(c, download.least, () => makeDownload(c, download)))
   }
   for (const action of ACTIONS) {
     app.post(action.path, (c) =>
@@ -176,6 +175,11 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   function tooMany(c: Request, what: string, wait: number): Promise<Response> {
     c.header('Retry-After', String(wait))
     return problem(c, 429, `${what}: wait ${wait} s.`)
+  }
+
+  /** Whether a form has the token of the session. */
+  function isOurForm(c: Request, sent: URLSearchParams): boolean {
+    return sameSecret(sent.get(FIELDS.token) ?? '', c.get('session').token)
   }
 
   function foreignForm(c: Request): Promise<Response> {
@@ -275,7 +279,9 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   }
 
   async function makeDownload(c: Request, download: Download): Promise<Response> {
-    const { name, type, body } = await download.make(await visitOf(c))
+    const sent = new URLSearchParams(await c.req.text())
+    if (!isOurForm(c, sent)) return foreignForm(c)
+    const { name, type, body } = await download.make(await visitOf(c), sent)
     c.header('Content-Disposition', `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`)
     c.header('Content-Type', type)
     return c.body(body)
@@ -284,7 +290,7 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   async function perform(c: Request, action: Action): Promise<Response> {
     const session = c.get('session')
     const body = new URLSearchParams(await c.req.text())
-    if (!sameSecret(body.get(FIELDS.token) ?? '', session.token)) return foreignForm(c)
+    if (!isOurForm(c, body)) return foreignForm(c)
     const why = await site.readOnly(true)
     if (why !== undefined) return problem(c, 409, `Nothing was changed: ${why}`)
     const visit = await visitOf(c)
