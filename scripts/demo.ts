@@ -2,7 +2,7 @@
 //   npm run demo
 //   npm run demo -- --keep    leaves the server up afterwards, with a web console, until Ctrl-C
 import { parseArgs } from 'node:util'
-import { explainKeep } from './demo/keep'
+import { explainKeep, openConsole, showLink } from './demo/keep'
 import { Page } from './demo/page'
 import { closeStage, openStage } from './demo/stage'
 import { playStory } from './demo/story'
@@ -16,9 +16,12 @@ async function main(): Promise<void> {
       'Left: the commands of a mail server of the tenant; right: the replies of the relay.',
   )
   const stage = await openStage()
+  const console = values.keep ? await openConsole(stage) : undefined
+  if (console) await showLink(console, page)
   await playStory(stage, page)
-  if (values.keep) {
-    await explainKeep(stage, page)
+  if (console) {
+    explainKeep(stage, page)
+    await showLink(console, page)
     await untilStopped()
   }
   page.gap()

@@ -1,11 +1,21 @@
 import path from 'node:path'
-import { startConsole } from '../services/console'
+import { startConsole, type TestConsole } from '../services/console'
 import type { Page } from './page'
 import { users, type Stage } from './stage'
 
-/** Starts a web console, and prints how to reach it and the server that stays up. */
-export async function explainKeep({ haraka, redis }: Stage, page: Page): Promise<void> {
-  const console = await startConsole({ redis: { host: '127.0.0.1', port: redis.port } })
+/** Starts the web console of the stage. */
+export function openConsole({ redis }: Stage): Promise<TestConsole> {
+  return startConsole({ redis: { host: '127.0.0.1', port: redis.port } })
+}
+
+/** Prints a link that signs in to it. */
+export async function showLink(console: TestConsole, page: Page): Promise<void> {
+  page.text('Watch it in a browser. This link signs you in, once and within ten minutes:')
+  page.lines(await console.link('admin'))
+}
+
+/** Prints how to connect to the server that stays up. */
+export function explainKeep({ haraka }: Stage, page: Page): void {
   const { port, dir } = haraka
   const user = 'contoso-mx'
   const password = users[user]
@@ -13,10 +23,6 @@ export async function explainKeep({ haraka, redis }: Stage, page: Page): Promise
   const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
 
   page.title('The server stays up until Ctrl-C')
-  page.text(
-    'The web console shows all of it live. This link signs you in, once and within ten minutes:',
-  )
-  page.lines(await console.link('admin'))
   page.text('With swaks:')
   page.lines(
     `swaks --server 127.0.0.1:${port} --auth PLAIN --auth-user ${user} --auth-password ${password} \\`,
