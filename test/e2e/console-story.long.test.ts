@@ -16,11 +16,12 @@ const NOTES = {
   servers: 'the form on the web site is closed',
   proof: 'an hour of their log without such mail',
 }
+/** By name: the page, and what it begins with. */
 const PICTURES = {
-  overview: '/',
-  incident: '/incidents/contoso:1',
-  report: '/tenants/contoso/report',
-}
+  overview: ['/'],
+  incident: ['/incidents/contoso:1'],
+  report: ['/tenants/contoso/report', '#report'],
+} as const
 const REASON = 'a form on the web site, closed'
 /** Where the incident page has what it does not propose. */
 const OTHERS = 'Other connectors, or the tenant as a whole'
@@ -75,9 +76,10 @@ describe('a takeover, worked through in a browser', { skip: noBrowser }, () => {
 
   it('pictures of it can be made for the docs', async () => {
     const bob = await signedIn('bob', '/')
-    for (const [name, path] of Object.entries(PICTURES)) {
+    for (const [name, [path, from]] of Object.entries(PICTURES)) {
       await bob.opens(console.url + path)
-      await takePicture(bob.page, name)
+      await bob.page.getByText('hosts are being asked').waitFor({ state: 'hidden' })
+      await takePicture(bob.page, name, from)
     }
   })
 
