@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { packageRoot } from '../../src/base/package-root'
+import { readOwnIni } from '../../src/config/own-ini'
 import { parseConfig } from '../../src/process/config'
 
 const DIRECTORY = '/etc/haraka'
@@ -39,6 +41,18 @@ describe('[console]', () => {
     assert.deepEqual(settings.trustedProxies, ['192.0.2.0/24', '2001:db8::1/128'])
     assert.equal(settings.publicUrl, 'https://relay.example/console')
     assert.deepEqual(settings.hosts, ['relay2.example:8443'])
+  })
+
+  it('has no mistake in the ini file of the service, but for passwords that only it can read', () => {
+    const { raw, lines } = readOwnIni(`${packageRoot()}/docs/systemd/console.ini`, '')!
+    const { config, errors } = parseConfig(raw, DIRECTORY, { lines })
+    assert.deepEqual(
+      errors.map(({ message }) => message),
+      [
+        '[redis] password_file: /run/credentials/unregistered-domain-console.service/redis does not exist',
+      ],
+    )
+    assert.deepEqual([config.console.auth, config.console.admins], ['proxy', ['ann@example.org']])
   })
 
   for (const [changed, message] of [
