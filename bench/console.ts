@@ -5,6 +5,7 @@ import { startConsole, type TestConsole } from '../scripts/services/console'
 import { startRedis, type TestRedis } from '../scripts/services/redis'
 import { Ledger } from '../src/allowance/ledger'
 import { Restrictions } from '../src/allowance/restriction'
+import { ensureEpoch } from '../src/registry/epoch'
 import { DAY, HOUR, MINUTE } from '../src/reporting/calendar'
 import type { Store } from '../src/store/store'
 import { beat } from '../test/support/nodes'
@@ -48,8 +49,8 @@ const PAGES = [
   ...['/unattributed', '/enforcement', '/glossary', '/explain', '/search?q=tenant0999'],
   ...[`/cases/${TENANT}:1`, `/incidents/${TENANT}`],
   ...[
-    ...['', '/domains', '/connectors', '/cases', '/audit', '/settings', '/queue'],
-    ...['/report', '/report?days=90', '/report?by=hour', '/report/print', '/report.csv?days=90'],
+    ...['', '/domains', '/connectors', '/cases', '/audit', '/settings'],
+    ...['/report', '/report?days=90', '/report?by=hour', '/report/print'],
     '/register?domain=d7.example',
   ].map((each) => `/tenants/${TENANT}${each}`),
 ] as const
@@ -233,6 +234,8 @@ function answerTo(
 }
 
 async function fill(store: Store, count: number): Promise<void> {
+  // Where no registry has begun, nothing can be changed.
+  await ensureEpoch(store)
   const ledger = new Ledger(store, PATIENCE)
   const { idAt } = await seedTenants(store, count, { limits: TWO_WINDOWS, ledger })
   const ids = Array.from({ length: count }, (_, at) => idAt(at))
