@@ -19,12 +19,14 @@ const dist = path.join(root, 'dist')
 /** The state of the compiler's last run; see tsconfig.json. */
 const BUILD_INFO = '.tsbuildinfo'
 const ASSETS = path.join('src', 'console', 'assets')
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+const HTMX = ['htmx.min.js', 'ext/hx-ptag.min.js']
+const { resolve } = createRequire(import.meta.url)
+const tsc = resolve('typescript/bin/tsc')
 
 execFileSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' })
 copyScripts()
-copyAssets()
 removeOrphans()
+copyAssets()
 chmodSync(path.join(dist, 'src', 'cli', 'tenantctl.js'), 0o755)
 
 /** Without the lines that are comments: every process holds the scripts, and Redis reads them. */
@@ -38,16 +40,19 @@ function copyScripts() {
   }
 }
 
-/** What browsers get. */
+/** What browsers get. Of htmx that is two files. */
 function copyAssets() {
   cpSync(path.join(root, ASSETS), path.join(dist, ASSETS), { recursive: true })
+  for (const name of HTMX) {
+    cpSync(resolve(`htmx.org/dist/${name}`), path.join(dist, ASSETS, path.basename(name)))
+  }
 }
 
 /** Removes output of deleted sources: it must not be shipped or loaded by name. */
 function removeOrphans() {
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = path.join(root, name.replace(/\.js$/, '.ts'))
-    if (name !== BUILD_INFO && !existsSync(source) && !existsSync(path.join(root, name)))
+    if (name !== BUILD_INFO && !existsSync(source))
       rmSync(path.join(dist, name), { recursive: true, force: true })
   }
 }

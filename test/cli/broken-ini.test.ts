@@ -63,6 +63,7 @@ describe('a mistake in the ini file', () => {
         'connector add a mx --ip 192.0.2.9',
         'connector set a mx --add-ip 192.0.2.8',
         'connector find 192.0.2.9',
+        'find b.example',
         'connector disable a mx',
         'connector enable a mx',
       ],

@@ -90,6 +90,7 @@ describe('a command whose output does not arrive', () => {
       ...[
         'connector show contoso mx',
         'connector find 192.0.2.1',
+        'find contoso',
         'status',
         'status contoso',
         'top --once',

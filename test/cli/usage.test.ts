@@ -521,6 +521,7 @@ describe('tenantctl', () => {
         'connector show a mx',
         'connector set a mx --add-ip 192.0.2.2',
         'connector find 192.0.2.1',
+        'find contoso',
         'connector list',
         'status',
         'top --once',

@@ -31,6 +31,7 @@ export class PackageCopy {
 
   private link(name: string): void {
     const folder = path.join('node_modules', name)
+    mkdirSync(path.dirname(path.join(this.dir, folder)), { recursive: true })
     symlinkSync(path.join(packageRoot(), folder), path.join(this.dir, folder))
   }
 }
