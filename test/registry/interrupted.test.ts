@@ -433,6 +433,27 @@ describe('a change of subdomains', () => {
   })
 })
 
+describe('an addition and a removal of the same name', () => {
+  it('leave it free a minute after both were killed before their last step', async () => {
+    const site = await timedSite('a', 'b')
+    const killed = (): Promise<never> => Promise.reject(new Error('the process was killed here'))
+    const removal = new SlowStore(site.connect(), site.clock.includes, (script) =>
+      script === 'owners_reconcile' ? killed() : Promise.resolve(),
+    )
+    let reconciled = 0
+    const addition = new SlowStore(site.connect(), site.clock.includes, async (script) => {
+      if (script !== 'owners_reconcile') return
+      if (++reconciled > 1) return killed()
+      await errorOf(new Registries(removal).domains.remove('a', ['a.example']))
+    })
+    await errorOf(new Registries(addition).domains.add('a', [plain('a.example')], 'root'))
+    assert.equal(reconciled > 1, true)
+    assert.deepEqual(await site.registry.domains.list('a'), [])
+    await site.clock.advance(site.store, LEASE)
+    assert.ok(await isFree(site, 'b', 'a.example'))
+  })
+})
+
 describe('random commands of two tenants, killed at random', () => {
   const tenant = fc.constantFrom('a', 'b')
   const domain = fc

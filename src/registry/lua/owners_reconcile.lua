@@ -34,8 +34,11 @@ for at, domain in ipairs(names) do
         claims[#claims + 1] = wanted .. ' ' .. tenant
       end
     end
-    if is_pending then settled[#settled + 1] = domain end
-    if over then settled[#settled + 1] = '@' .. leases[at] end
+    -- What another command has noted since is left to it: it may be interrupted, and then nothing else says what it left.
+    if own_lease == '' or leases[at] == own_lease then
+      if is_pending then settled[#settled + 1] = domain end
+      if over then settled[#settled + 1] = '@' .. leases[at] end
+    end
   end
 end
 write_claims(names_key, index_key, version_key, names, claims)
