@@ -23,7 +23,7 @@ describe('enforcement in the console', () => {
     assert.match(paused, /paused enforcement until \S+Z: nothing is refused but what a person has/)
     assert.match(paused, /tenantctl enforcement pause --reason 'limits too low' --for 30m/)
     assert.match(paused, /State paused until .* By console:ann Reason limits too low/)
-    assert.match(paused, /Enforcement is paused until \S+ , by console:ann: limits too low\. Look/)
+    assert.match(paused, /Enforcement is paused until \S+ , by console:ann: limits too low\./)
 
     const resume = { reason: 'corrected', return_to: '/enforcement' }
     const asked = textOf(await admin.done('/enforcement/resume', resume))

@@ -68,6 +68,7 @@ function expectedFiles(): string[] {
   )
   return [
     ...sources.map((name) => `dist/${name.replace(/\.ts$/, '.js')}`),
+    ...['htmx.min.js', 'hx-ptag.min.js'].map((name) => `dist/src/console/assets/${name}`),
     ...filesIn('config'),
     ...filesIn('monitoring'),
     ...filesIn('docs').filter(

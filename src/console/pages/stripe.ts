@@ -25,8 +25,8 @@ export async function stripeOf(visit: Visit, readOnly: string | undefined): Prom
   ])
   const lines: Html[] = []
   const say = (tone: Tone, text: Html, ...segments: string[]): void => {
-    const link = segments.length > 0 ? html` <a href="${visit.to(segments)}">Look</a>` : ''
-    lines.push(html`<p class="stripe ${tone}">${text}${link}</p>`)
+    const said = segments.length > 0 ? html`<a href="${visit.to(segments)}">${text}</a>` : text
+    lines.push(html`<p class="stripe ${tone}">${said}</p>`)
   }
   if (readOnly !== undefined) say('bad', html`Nothing can be changed here: ${readOnly}`)
   const paused = pauseInEffect(pause)
