@@ -39,13 +39,17 @@ export function unpackNumbers(
   firstSeen: number,
   lastSeen: number,
 ): Counts {
-  const at = (index: number): number => numbers[index] ?? 0
   return {
-    accepted: at(0),
-    deferred: at(1),
-    refused: at(2),
-    refunded: at(3),
-    messages: { accepted: at(4), deferred: at(5), refused: at(6), refunded: at(7) },
+    accepted: numbers[0] ?? 0,
+    deferred: numbers[1] ?? 0,
+    refused: numbers[2] ?? 0,
+    refunded: numbers[3] ?? 0,
+    messages: {
+      accepted: numbers[4] ?? 0,
+      deferred: numbers[5] ?? 0,
+      refused: numbers[6] ?? 0,
+      refunded: numbers[7] ?? 0,
+    },
     firstSeen,
     lastSeen,
   }
@@ -60,18 +64,28 @@ export function packNumbers({ accepted, deferred, refused, refunded, messages }:
 }
 
 export function addCounts(a: Counts, b: Counts): Counts {
-  return {
-    accepted: a.accepted + b.accepted,
-    deferred: a.deferred + b.deferred,
-    refused: a.refused + b.refused,
-    refunded: a.refunded + b.refunded,
-    messages: {
-      accepted: a.messages.accepted + b.messages.accepted,
-      deferred: a.messages.deferred + b.messages.deferred,
-      refused: a.messages.refused + b.messages.refused,
-      refunded: a.messages.refunded + b.messages.refunded,
-    },
-    firstSeen: a.firstSeen === 0 ? b.firstSeen : Math.min(a.firstSeen, b.firstSeen || a.firstSeen),
-    lastSeen: Math.max(a.lastSeen, b.lastSeen),
+  return sumOf([a, b])
+}
+
+/** Makes one object, whatever their number: reports have ten thousands. */
+export function sumOf(all: readonly Counts[]): Counts {
+  const sum = { accepted: 0, deferred: 0, refused: 0, refunded: 0 }
+  const messages = { ...sum }
+  let firstSeen = 0
+  let lastSeen = 0
+  for (const each of all) {
+    sum.accepted += each.accepted
+    sum.deferred += each.deferred
+    sum.refused += each.refused
+    sum.refunded += each.refunded
+    messages.accepted += each.messages.accepted
+    messages.deferred += each.messages.deferred
+    messages.refused += each.messages.refused
+    messages.refunded += each.messages.refunded
+    if (firstSeen === 0 || (each.firstSeen !== 0 && each.firstSeen < firstSeen)) {
+      firstSeen = each.firstSeen
+    }
+    if (each.lastSeen > lastSeen) lastSeen = each.lastSeen
   }
+  return { ...sum, messages, firstSeen, lastSeen }
 }

@@ -17,9 +17,9 @@ export async function readForeign(
   from: number,
   to: number,
 ): Promise<OwnedRow[]> {
-  const rows = (await reader.dayFields(tenant, from, to)).flatMap(([field, value]) => {
+  const rows = await reader.dayFields(tenant, from, to, (field, value) => {
     const owned = readOwned(field)
-    return owned ? [{ ...owned, counts: unpackCounts(value) }] : []
+    return owned && { ...owned, counts: unpackCounts(value) }
   })
   return grouped(rows, ({ domain, owner }) => `${domain}\t${owner}`)
     .map(([, some]) => ({ key: some[0]!.domain, ...some[0]!, counts: total(some) }))

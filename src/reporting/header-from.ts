@@ -13,10 +13,16 @@ export interface HeaderFrom extends Looked {
   readonly domains: readonly (HeaderFromSource & { readonly messages: number })[]
 }
 
+/** Whole days: in all that overlap it, header Froms are read. */
+export function headerFromSpan(from: number, to: number): { from: number; to: number } {
+  return { from: startOf(from, DAY), to: Math.ceil(to / DAY) * DAY }
+}
+
 /**
  * Reads the days that overlap the span.
  *
  * @param of class of the mail.
+ * @param hours those of {@link headerFromSpan}, if they were read before.
  */
 export async function readHeaderFroms(
   reader: ReportReader,
@@ -24,13 +30,14 @@ export async function readHeaderFroms(
   from: number,
   to: number,
   of: LookedClass = USUAL_LOOKED,
+  hours?: readonly HourReport[],
 ): Promise<HeaderFrom> {
-  const span = { from: startOf(from, DAY), to: Math.ceil(to / DAY) * DAY }
-  const looked = lookedIn(await reader.hours(tenant, span.from, span.to), of)
+  const span = headerFromSpan(from, to)
+  const looked = lookedIn(hours ?? (await reader.hours(tenant, span.from, span.to)), of)
   if (looked.mismatched === 0) return { ...span, ...looked, domains: [] }
-  const rows = (await reader.dayFields(tenant, from, to)).flatMap(([field, value]) => {
+  const rows = await reader.dayFields(tenant, from, to, (field, value) => {
     const source = readHeaderFrom(field, of)
-    return source ? [{ ...source, messages: Number(value) }] : []
+    return source && { ...source, messages: Number(value) }
   })
   const isOther = ({ domain }: HeaderFromSource): number => Number(domain === OTHER)
   const domains = grouped(rows, ({ domain, connector }) => `${domain}\t${connector}`)

@@ -6,7 +6,9 @@ import {
   type LookedKey,
   type SourceClass,
 } from '../mail/classes'
+import { setImmediate } from 'node:timers/promises'
 import { mapLimited } from '../base/limiter'
+import { batchesOf } from '../base/lists'
 import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { HOURS_KEPT, MINUTES_TTL } from './bounds'
@@ -17,6 +19,8 @@ import { lookedField, readSource, totalField, type Row, type Source } from './ro
 
 /** Hashes read at a time. The bounds of recording keep each to some hundred fields. */
 const BATCH = 16
+/** The same of whole reports: each takes a millisecond to read. */
+const FULL_BATCH = 4
 
 /** All mail of a tenant in one hour. */
 export interface HourReport
@@ -86,10 +90,24 @@ export class ReportReader {
    * @param step `hour` has rows for the last {@link HOURS_KEPT} days only.
    */
   async rows(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<DatedRow[]> {
-    const parts = await mapLimited(this.reports(tenant, from, to, step), BATCH, async (report) =>
-      rowsIn(await this.store.client.hgetall(report.key), report.at),
-    )
+    const parts: DatedRow[][] = []
+    for await (const rows of this.rowsOfEach(tenant, from, to, step)) parts.push(rows)
     return parts.flat()
+  }
+
+  /**
+   * The same, those of one hour or day after the other: a full one has some hundred rows, and 90 days of them are too many
+   * to hold. Between them the process does other work.
+   */
+  async *rowsOfEach(
+    tenant: string,
+    from: number,
+    to: number,
+    step: 'hour' | 'day',
+  ): AsyncGenerator<DatedRow[]> {
+    for await (const { fields, at } of this.contents(tenant, from, to, step)) {
+      yield rowsIn(fields, at)
+    }
   }
 
   /**
@@ -107,12 +125,21 @@ export class ReportReader {
     return hours.flat().filter(({ at }) => at >= first && at < to)
   }
 
-  /** All fields of the reports of some days. */
-  async dayFields(tenant: string, from: number, to: number): Promise<[string, string][]> {
-    const days = await mapLimited(this.reports(tenant, from, to, 'day'), BATCH, ({ key }) =>
-      this.store.client.hgetall(key),
-    )
-    return days.flatMap((day) => Object.entries(day))
+  /** What `read` makes of the fields of the reports of some days: `undefined` is left out. */
+  async dayFields<T>(
+    tenant: string,
+    from: number,
+    to: number,
+    read: (field: string, value: string) => T | undefined,
+  ): Promise<T[]> {
+    const found: T[] = []
+    for await (const { fields } of this.contents(tenant, from, to, 'day')) {
+      for (const field in fields) {
+        const made = read(field, fields[field]!)
+        if (made !== undefined) found.push(made)
+      }
+    }
+    return found
   }
 
   /** Estimated number of distinct domains in `(other)` (HyperLogLog, standard error 0.81 %). */
@@ -151,6 +178,22 @@ export class ReportReader {
     return [...last].flatMap(([tenant, time]) => (time >= since ? [tenant] : [])).sort()
   }
 
+  /** The hashes of reports, oldest first. */
+  private async *contents(
+    tenant: string,
+    from: number,
+    to: number,
+    step: 'hour' | 'day',
+  ): AsyncGenerator<{ readonly fields: Readonly<Record<string, string>>; readonly at: number }> {
+    for (const some of batchesOf(this.reports(tenant, from, to, step), FULL_BATCH)) {
+      const found = await Promise.all(some.map(({ key }) => this.store.client.hgetall(key)))
+      for (const [place, { at }] of some.entries()) {
+        yield { fields: found[place]!, at }
+        await setImmediate()
+      }
+    }
+  }
+
   private reports(
     tenant: string,
     from: number,
@@ -175,10 +218,14 @@ export class ReportReader {
 
 /** The rows of one report as Redis holds it. */
 function rowsIn(fields: Readonly<Record<string, string>>, at: number): DatedRow[] {
-  return Object.entries(fields).flatMap(([field, value]) => {
+  const rows: DatedRow[] = []
+  for (const field in fields) {
     const source = readSource(field)
-    return source ? [{ ...source, at, counts: unpackCounts(value) }] : []
-  })
+    if (!source) continue
+    const { class: of, domain, connector, ip, user } = source
+    rows.push({ class: of, domain, connector, ip, user, at, counts: unpackCounts(fields[field]!) })
+  }
+  return rows
 }
 
 /** Estimated number of distinct values in HyperLogLogs of one slot. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   CLASSES,
   KNOWN_CLASSES,
@@ -10,11 +11,11 @@ import {
   type SourceClass,
 } from '../mail/classes'
 import { DAY, HOUR, startOf } from './calendar'
-import { addCounts, NOTHING, type Counts } from './counts'
+import { sumOf, type Counts } from './counts'
 import { passes, type Filter } from './filter'
 import { readForeign } from './foreign'
 import { grouped } from '../base/lists'
-import { readHeaderFroms, type HeaderFrom } from './header-from'
+import { headerFromSpan, readHeaderFroms, type HeaderFrom } from './header-from'
 import type { DatedRow, DatedSample, HourReport, ReportReader } from './reader'
 import { OTHER, type Source } from './rows'
 import { recipients, total, type Dimension } from './sum'
@@ -88,9 +89,11 @@ export async function readReport(
   query: Query,
 ): Promise<TenantReport> {
   const { from, to, by, filters, step } = query
-  const hours = await reader.hours(tenant, from, to)
+  const days = headerFromSpan(from, to)
+  const wholeDays = await reader.hours(tenant, days.from, days.to)
+  const hours = wholeDays.filter(({ at }) => at >= startOf(from, HOUR) && at < to)
   const all = totalsOf(hours)
-  const looked = await readLooked(filters.length === 0, reader, tenant, from, to)
+  const looked = await readLooked(filters.length === 0, wholeDays, reader, tenant, from, to)
   if (!needsRows(by, filters)) {
     const length = by[0] === 'hour' ? HOUR : DAY
     const otherDomains = await reader.others(tenant, from, to, step)
@@ -108,7 +111,7 @@ export async function readReport(
     : (await reader.samples(tenant, from, to)).filter((sample) => passes(sample, filters))
   const hasOwners = rows.some((row) => showsOwner(row.class))
   const owners = hasOwners ? await ownersBy(reader, tenant, from, to) : new Map<string, string[]>()
-  const lines = linesOf(rows, samples, hours, by, owners)
+  const lines = await linesOf(rows, samples, hours, by, owners)
   const ofClass = (wanted: SourceClass): Counts => total(rows.filter((row) => row.class === wanted))
   const sourced = SOURCE_CLASSES.map((each) => [each, ofClass(each)])
   const totals: Totals = { ...all, ...(Object.fromEntries(sourced) as Pick<Totals, SourceClass>) }
@@ -127,25 +130,26 @@ export async function readReport(
 
 async function readLooked(
   isWanted: boolean,
+  hours: readonly HourReport[],
   ...question: [reader: ReportReader, tenant: string, from: number, to: number]
 ): Promise<LookedAt> {
   const found: [LookedKey, HeaderFrom | undefined][] = []
   for (const each of LOOKED_CLASSES) {
-    found.push([lookedKey(each), isWanted ? await readHeaderFroms(...question, each) : undefined])
+    const looked = isWanted ? await readHeaderFroms(...question, each, hours) : undefined
+    found.push([lookedKey(each), looked])
   }
   return Object.fromEntries(found) as LookedAt
 }
 
 /** All mail of some hours. */
 export function totalsOf(hours: readonly HourReport[]): Totals {
-  const sum = (of: KnownClass): Counts =>
-    hours.reduce((counts, hour) => addCounts(counts, hour[of]), NOTHING)
+  const sum = (of: KnownClass): Counts => sumOf(hours.map((hour) => hour[of]))
   return Object.fromEntries(KNOWN_CLASSES.map((each) => [each, sum(each)])) as Totals
 }
 
 /** Sum of the classes counted by source. */
 export function sourcedIn(totals: Totals): Counts {
-  return SOURCE_CLASSES.reduce((sum, each) => addCounts(sum, totals[each]), NOTHING)
+  return sumOf(SOURCE_CLASSES.map((each) => totals[each]))
 }
 
 /** Share of all accepted recipients; `undefined`: there were none. */
@@ -172,14 +176,17 @@ async function ownersBy(
   )
 }
 
-/** Adds up rows. Days and hours are in order; within each, the most recipients first and `(other)` last. */
-function linesOf(
+/**
+ * Adds up rows, oldest first. Days and hours are in order; within each, the most recipients first and `(other)` last. Between
+ * them the process does other work.
+ */
+async function linesOf(
   rows: readonly DatedRow[],
   samples: readonly DatedSample[],
   hours: readonly HourReport[],
   by: Dimensions,
   owners: ReadonlyMap<string, readonly string[]>,
-): ReportLine[] {
+): Promise<ReportLine[]> {
   const keyOf = (of: DatedSource): string =>
     [of.class, ...by.map((each) => valueOf(of, each))].join('\t')
   const samplesBy = new Map(grouped(samples, keyOf))
@@ -188,33 +195,36 @@ function linesOf(
   const allBy = new Map(
     grouped(hours, ({ at }) => periodOf(at)).map(([at, some]) => [at, totalsOf(some)]),
   )
-  return grouped(rows, keyOf)
-    .map(([text, some]) => {
-      const counts = total(some)
-      const all = allBy.get(periodOf(some[0]!.at))
-      return {
-        at: periodOf(some[0]!.at),
-        key: Object.fromEntries(by.map((each) => [each, valueOf(some[0]!, each)])),
-        class: some[0]!.class,
-        counts,
-        share: all && shareOf(counts, all),
-        all: undefined,
-        ips: by.includes('ip') ? [] : most(some, 'ip'),
-        users: by.includes('user') ? [] : most(some, 'user'),
-        domains: by.includes('domain') ? [] : most(some, 'domain'),
-        owners: showsOwner(some[0]!.class) ? ownersOf(some, owners) : [],
-        samples: (samplesBy.get(text) ?? []).toReversed(),
-        distinctDomains: undefined,
-      }
+  const lineOf = (text: string, some: readonly DatedRow[], all: Totals | undefined): ReportLine => {
+    const counts = total(some)
+    return {
+      key: Object.fromEntries(by.map((each) => [each, valueOf(some[0]!, each)])),
+      class: some[0]!.class,
+      counts,
+      share: all && shareOf(counts, all),
+      all: undefined,
+      ips: by.includes('ip') ? [] : most(some, 'ip'),
+      users: by.includes('user') ? [] : most(some, 'user'),
+      domains: by.includes('domain') ? [] : most(some, 'domain'),
+      owners: showsOwner(some[0]!.class) ? ownersOf(some, owners) : [],
+      samples: (samplesBy.get(text) ?? []).toReversed(),
+      distinctDomains: undefined,
+    }
+  }
+  const lines: ReportLine[] = []
+  for (const [at, some] of grouped(rows, (row) => periodOf(row.at))) {
+    const all = allBy.get(at)
+    const found = grouped(some, keyOf).map(([text, same]) => {
+      const line = lineOf(text, same, all)
+      return { line, isOther: Number(Object.values(line.key).includes(OTHER)) }
     })
-    .map((line) => ({ line, isOther: Number(Object.values(line.key).includes(OTHER)) }))
-    .sort(
-      (a, b) =>
-        a.line.at - b.line.at ||
-        a.isOther - b.isOther ||
-        recipients(b.line.counts) - recipients(a.line.counts),
+    found.sort(
+      (a, b) => a.isOther - b.isOther || recipients(b.line.counts) - recipients(a.line.counts),
     )
-    .map(({ line: { at: _, ...line } }) => line)
+    for (const { line } of found) lines.push(line)
+    await setImmediate()
+  }
+  return lines
 }
 
 type DatedSource = Source & { readonly class: SourceClass; readonly at: number }
@@ -243,6 +253,8 @@ function lineOfHours(key: ReportLine['key'], all: Totals): ReportLine {
 
 /** The values in rows, most recipients first, without empty ones and `(other)`. */
 function most(rows: readonly DatedRow[], key: keyof Source): string[] {
+  // Most lines are of one row.
+  if (rows.length === 1) return [rows[0]![key]].filter((value) => value !== OTHER && value !== '')
   return grouped(rows, (row) => row[key])
     .filter(([value]) => value !== OTHER && value !== '')
     .map(([value, some]) => [value, recipients(total(some))] as const)

@@ -34,10 +34,14 @@ export function totalField(hour: number, of: KnownClass): string {
   return `t\t${hour}\t${CLASSES[of].letter}`
 }
 
+const CLASS_OF: ReadonlyMap<string | undefined, SourceClass> = new Map(
+  SOURCE_CLASSES.map((each) => [CLASSES[each].rowLetter, each]),
+)
+
 /** Reads `LETTER<tab>DOMAIN<tab>CONNECTOR<tab>IP<tab>USER`, a field of an hour or a day; `undefined`: another field. */
 export function readSource(field: string): (Source & { class: SourceClass }) | undefined {
   const [letter, domain, connector, ip, user] = field.split('\t')
-  const sourceClass = SOURCE_CLASSES.find((each) => CLASSES[each].rowLetter === letter)
+  const sourceClass = CLASS_OF.get(letter)
   if (sourceClass === undefined || user === undefined) return undefined
   return { class: sourceClass, domain: domain!, connector: connector!, ip: ip!, user }
 }

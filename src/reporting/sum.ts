@@ -1,5 +1,5 @@
 import { DAY, HOUR, startOf } from './calendar'
-import { addCounts, NOTHING, type Counts } from './counts'
+import { sumOf, type Counts } from './counts'
 import { grouped } from '../base/lists'
 import type { DatedRow } from './reader'
 import { OTHER, type Row, type Source } from './rows'
@@ -29,7 +29,7 @@ export function sumBy(
 }
 
 export function total(rows: readonly { readonly counts: Counts }[]): Counts {
-  return rows.reduce((sum, { counts }) => addCounts(sum, counts), NOTHING)
+  return sumOf(rows.map(({ counts }) => counts))
 }
 
 /** Recipients of every outcome. */

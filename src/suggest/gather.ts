@@ -5,42 +5,26 @@ import { OTHER } from '../reporting/rows'
 import { messages, recipients } from '../reporting/sum'
 import type { Candidate } from './candidate'
 
+interface Found {
+  /** Accepted recipients by day. */
+  readonly days: Map<number, number>
+  /** Recipients by connector. */
+  readonly connectors: Map<string, number>
+  all: number
+  messages: number
+  first: number
+  last: number
+}
+
 /**
- * The unregistered domains in daily report rows, the most recipients first. Rows without a name are left out, and so are
+ * The unregistered domains in the rows of days, the most recipients first. Rows without a name are left out, and so are
  * domains that another tenant owns and proven forwards.
  */
-export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
-  const found = new Map<
-    string,
-    {
-      days: Map<number, number>
-      connectors: Map<string, number>
-      all: number
-      messages: number
-      first: number
-      last: number
-    }
-  >()
-  for (const { class: of, domain, connector, at, counts } of rows) {
-    if (!CLASSES[of].suggested) continue
-    if (domain === '' || domain === OTHER) continue
-    let sum = found.get(domain)
-    if (!sum) {
-      sum = {
-        ...{ days: new Map(), connectors: new Map(), all: 0, messages: 0 },
-        ...{ first: Infinity, last: 0 },
-      }
-      found.set(domain, sum)
-    }
-    if (counts.accepted > 0) sum.days.set(at, (sum.days.get(at) ?? 0) + counts.accepted)
-    sum.all += recipients(counts)
-    sum.messages += messages(counts)
-    if (connector !== '' && connector !== OTHER) {
-      sum.connectors.set(connector, (sum.connectors.get(connector) ?? 0) + recipients(counts))
-    }
-    sum.first = Math.min(sum.first, counts.firstSeen || at)
-    sum.last = Math.max(sum.last, counts.lastSeen || at)
-  }
+export async function candidatesIn(
+  reports: AsyncIterable<readonly DatedRow[]>,
+): Promise<Candidate[]> {
+  const found = new Map<string, Found>()
+  for await (const rows of reports) for (const row of rows) addTo(found, row)
   const dayOf = (ms: number): number => Math.floor(ms / DAY)
   const firstSeenOn = new Map<number, number>()
   for (const { first } of found.values()) {
@@ -60,4 +44,28 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
       dns: undefined,
     }))
     .sort((a, b) => b.recipients - a.recipients || (a.domain < b.domain ? -1 : 1))
+}
+
+function addTo(
+  found: Map<string, Found>,
+  { class: of, domain, connector, at, counts }: DatedRow,
+): void {
+  if (!CLASSES[of].suggested) return
+  if (domain === '' || domain === OTHER) return
+  let sum = found.get(domain)
+  if (!sum) {
+    sum = {
+      ...{ days: new Map(), connectors: new Map(), all: 0, messages: 0 },
+      ...{ first: Infinity, last: 0 },
+    }
+    found.set(domain, sum)
+  }
+  if (counts.accepted > 0) sum.days.set(at, (sum.days.get(at) ?? 0) + counts.accepted)
+  sum.all += recipients(counts)
+  sum.messages += messages(counts)
+  if (connector !== '' && connector !== OTHER) {
+    sum.connectors.set(connector, (sum.connectors.get(connector) ?? 0) + recipients(counts))
+  }
+  sum.first = Math.min(sum.first, counts.firstSeen || at)
+  sum.last = Math.max(sum.last, counts.lastSeen || at)
 }

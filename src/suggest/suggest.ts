@@ -65,11 +65,9 @@ export async function suggestDomains(
   const now = await serverTime(store.client)
   const from = now - days * DAY
   const reader = new ReportReader(store)
-  const rows = await reader.rows(tenant, from, now + 1, 'day')
+  const found = await candidatesIn(reader.rowsOfEach(tenant, from, now + 1, 'day'))
   const isCovered = coverage(domains)
-  const all = candidatesIn(rows).filter(
-    ({ domain }) => !isCovered(domain) && (only ?? domain) === domain,
-  )
+  const all = found.filter(({ domain }) => !isCovered(domain) && (only ?? domain) === domain)
   const never = await findNever(store, tenant, all, neverRegister)
   const excluded = new Set(never.map(({ domain }) => domain))
   const candidates = all.filter(({ domain }) => !excluded.has(domain))
