@@ -93,6 +93,8 @@ export type IncidentSettings = AllowanceSettings & {
 export interface IncidentReading {
   /** Of a tenant; absent: all hosts are asked, and one that does not answer is waited for. */
   readonly queueOf?: (tenant: string) => Promise<IncidentQueue>
+  /** As {@link ownDomains}; absent: they are read now. */
+  readonly ownOf?: (tenant: string) => Promise<readonly string[]>
   /**
    * For a page that is asked for again and again: shares of a day at most, and only connectors with mail. For the others the
    * connectors of all tenants would be read.
@@ -107,19 +109,18 @@ export async function readIncident(
   subject: string,
   reading: IncidentReading = {},
 ): Promise<Incident> {
-  const { queueOf = (tenant) => readIncidentQueue(store, tenant) } = reading
+  const {
+    queueOf = (tenant) => readIncidentQueue(store, tenant),
+    ownOf = (tenant) => ownDomains(store, settings, tenant),
+  } = reading
   const goesOn = await readGoingOn(store, settings, subject, reading)
   const { tenant, restriction, case: record, connectors, from } = goesOn
   const { id } = tenant
-  const [queue, changes, { ranked }] = await Promise.all([
+  const [queue, changes, own] = await Promise.all([
     queueOf(id),
     readTenantAudit(store, id, from - CHANGES),
-    suggestDomains(
-      ...([store, id, settings.report.days, undefined] as const),
-      settings.registry.neverRegister,
-    ),
+    ownOf(id),
   ])
-  const own = ranked.filter((each) => each.class === 'own').map(({ domain }) => domain)
   const limits =
     tenant[METERS[USUAL_METER].limitsField] ?? defaultLimits(defaultsOf(settings), USUAL_METER)
   return {
@@ -133,6 +134,18 @@ export async function readIncident(
       limits: parseLimits(limits),
     }),
   }
+}
+
+/** Unregistered domains that are probably the tenant's own, by name and mail alone: all its reports are read. */
+export async function ownDomains(
+  store: Store,
+  { report, registry }: IncidentSettings,
+  tenant: string,
+): Promise<string[]> {
+  const { ranked } = await suggestDomains(
+    ...([store, tenant, report.days, undefined, registry.neverRegister] as const),
+  )
+  return ranked.filter((each) => each.class === 'own').map(({ domain }) => domain)
 }
 
 /**

@@ -43,13 +43,14 @@ export function shared<T>(
   }
 }
 
-/** The same for each of many things, such as tenants. @param read as above, of one of them. */
+/** The same for each of many things, such as tenants. @param read as above, of one of them. @param span as above. */
 export function sharedBy<T>(
   read: (visit: Visit, key: string) => Promise<T>,
+  span = FRESH,
 ): (visit: Visit, key: string) => Promise<T> {
   const readers = new LruCache<(visit: Visit) => Promise<T>>(MOST_KEYS)
   return (visit, key) => {
-    const reader = readers.get(key) ?? shared((each) => read(each, key))
+    const reader = readers.get(key) ?? shared((each) => read(each, key), span)
     readers.set(key, reader)
     return reader(visit)
   }

@@ -2,9 +2,10 @@ import { NotFoundError } from '../../base/errors'
 import { Cases } from '../../cases/cases'
 import { findingsOf } from '../../cases/findings'
 import { whoOf } from '../../cli/views/audit'
-import { readGoingOn, readIncident, type Incident } from '../../operations/incident'
+import { ownDomains, readGoingOn, readIncident, type Incident } from '../../operations/incident'
 import { assertKnown, existingTenant } from '../../operations/tenants'
 import { tenantOf } from '../../records/audit-entry'
+import { MINUTE } from '../../reporting/calendar'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Page, Shown, Visit } from '../kit/page'
 import { heading, table, time } from '../kit/parts'
@@ -38,6 +39,17 @@ const goingOn = sharedBy(({ store, config }, subject) =>
   readGoingOn(store, config, subject, READING),
 )
 
+/** By a tenant and the token that changes with its domains: one that was just registered is proposed no longer. */
+const ownBy = sharedBy(
+  ({ store, config }, key) => ownDomains(store, config, key.slice(0, key.indexOf(' '))),
+  MINUTE,
+)
+
+async function ownOf(visit: Visit, tenant: string): Promise<readonly string[]> {
+  const { client, keys } = visit.store
+  return ownBy(visit, `${tenant} ${await client.hget(keys.tenant(tenant), 'domains')}`)
+}
+
 async function poll(visit: Visit, subject: string): Promise<Shown> {
   const goesOn = await goingOn(visit, subject)
   const look = await lookAtQueue(visit, goesOn.tenant.id)
@@ -49,6 +61,7 @@ async function whole(visit: Visit, subject: string): Promise<Shown> {
   const looking = lookAtQueue(visit, tenantOf(subject))
   const incident = await readIncident(store, config, subject, {
     ...READING,
+    ownOf: (tenant) => ownOf(visit, tenant),
     queueOf: async () => (await looking)?.queue ?? { problem: 'hosts have not answered yet' },
   })
   const { case: record, now } = incident
