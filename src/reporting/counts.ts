@@ -67,10 +67,12 @@ export function addCounts(a: Counts, b: Counts): Counts {
   return sumOf([a, b])
 }
 
-/** Makes one object, whatever their number: reports have ten thousands. */
+/** Makes one object at most, whatever their number: reports have ten thousands. */
 export function sumOf(all: readonly Counts[]): Counts {
+  // Most lines of a report are of one row.
+  if (all.length === 1) return all[0]!
   const sum = { accepted: 0, deferred: 0, refused: 0, refunded: 0 }
-  const messages = { ...sum }
+  const messages = { accepted: 0, deferred: 0, refused: 0, refunded: 0 }
   let firstSeen = 0
   let lastSeen = 0
   for (const each of all) {
@@ -87,5 +89,6 @@ export function sumOf(all: readonly Counts[]): Counts {
     }
     if (each.lastSeen > lastSeen) lastSeen = each.lastSeen
   }
-  return { ...sum, messages, firstSeen, lastSeen }
+  const { accepted, deferred, refused, refunded } = sum
+  return { accepted, deferred, refused, refunded, messages, firstSeen, lastSeen }
 }
