@@ -1,10 +1,7 @@
 import type { Command } from 'commander'
 import { InputError } from '../../base/errors'
 import { OTHER } from '../../reporting/rows'
-import {
-  readUnattributedMail,
-  type Unattributed,
-} from '../../reporting/unattributed'
+import { readUnattributedMail, type Unattributed } from '../../reporting/unattributed'
 import { serverTime } from '../../store/server-clock'
 import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
