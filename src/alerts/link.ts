@@ -10,7 +10,7 @@ const PAGES = {
 } as const satisfies Partial<Record<Event['kind'], string>>
 
 /**
- * Gives the alerts of a channel a link to their page of the console. It names the tenant or the case, and lets nobody in: no
+ * Gives the alerts of a channel a link to their page of the console. It names the tenant or the case, and lets no person in: no
  * text of an attacker and no token is in it.
  *
  * @param publicUrl of the console, without a slash at the end; empty: alerts have no link.

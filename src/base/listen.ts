@@ -75,7 +75,7 @@ export async function listenAt<P extends Listen | Socket>(
   return 'socket' in at ? at : { ...at, port: (server.address() as AddressInfo).port }
 }
 
-/** Removes a socket on which nobody listens any more: a process that was killed leaves it. */
+/** Removes a socket on which no process listens any more: a process that was killed leaves it. */
 async function removeDead(socket: string): Promise<void> {
   const trial = connect(socket)
   try {

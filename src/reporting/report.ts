@@ -112,8 +112,8 @@ export async function readReport(
   const hasOwners = rows.some((row) => showsOwner(row.class))
   const owners = hasOwners ? await ownersBy(reader, tenant, from, to) : new Map<string, string[]>()
   const lines = await linesOf(rows, samples, hours, by, owners)
-  const ofClass = (wanted: SourceClass): Counts => total(rows.filter((row) => row.class === wanted))
-  const sourced = SOURCE_CLASSES.map((each) => [each, ofClass(each)])
+  const byClass = new Map(grouped(rows, (row) => row.class))
+  const sourced = SOURCE_CLASSES.map((each) => [each, total(byClass.get(each) ?? [])])
   const totals: Totals = { ...all, ...(Object.fromEntries(sourced) as Pick<Totals, SourceClass>) }
   // The estimate is for all rows together, so it fits no other filter.
   const mixed = filters.some(({ key }) => key !== 'domain')
@@ -188,7 +188,7 @@ async function linesOf(
   owners: ReadonlyMap<string, readonly string[]>,
 ): Promise<ReportLine[]> {
   const keyOf = (of: DatedSource): string =>
-    [of.class, ...by.map((each) => valueOf(of, each))].join('\t')
+    by.reduce<string>((key, each) => `${key}\t${valueOf(of, each)}`, of.class)
   const samplesBy = new Map(grouped(samples, keyOf))
   const length = by.includes('hour') ? HOUR : by.includes('day') ? DAY : Infinity
   const periodOf = (at: number): number => (length === Infinity ? 0 : startOf(at, length))
@@ -216,11 +216,10 @@ async function linesOf(
     const all = allBy.get(at)
     const found = grouped(some, keyOf).map(([text, same]) => {
       const line = lineOf(text, same, all)
-      return { line, isOther: Number(Object.values(line.key).includes(OTHER)) }
+      const isOther = Number(by.some((each) => valueOf(same[0]!, each) === OTHER))
+      return { line, isOther, size: recipients(line.counts) }
     })
-    found.sort(
-      (a, b) => a.isOther - b.isOther || recipients(b.line.counts) - recipients(a.line.counts),
-    )
+    found.sort((a, b) => a.isOther - b.isOther || b.size - a.size)
     for (const { line } of found) lines.push(line)
     await setImmediate()
   }

@@ -146,6 +146,6 @@ function printSessions({ out }: Context, listed: readonly Listed[]): void {
     listed.map(({ id, name, role, provider, begun, used, address }) => [
       ...[id, name, role, provider, shortTime(begun), shortTime(used), address],
     ]),
-    'nobody is signed in',
+    'no person is signed in',
   )
 }

@@ -26,7 +26,7 @@ export interface Arriving extends Sender {
 export type Arrival =
   | {
       readonly address: string
-      /** `undefined`: nobody is signed in. */
+      /** `undefined`: no person is signed in. */
       readonly session: Session | undefined
       /** The cookie of a session that begins with this request. */
       readonly cookie?: string

@@ -14,7 +14,7 @@ interface Link {
 
 /** Links that sign a person in, once. They end with this process. */
 export class Links {
-  /** By the digest of the token: what is in memory lets nobody in. */
+  /** By the digest of the token: what is in memory lets no person in. */
   private readonly all = new Map<string, Link>()
 
   /** @param now ms since the epoch. */

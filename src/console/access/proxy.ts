@@ -31,7 +31,7 @@ export interface Refusal {
 /** What a proxy says of a request. */
 export interface Proxied {
   readonly address: string
-  /** `undefined`: nobody is signed in, or somebody whom the console does not let in. */
+  /** `undefined`: no person is signed in, or one whom the console does not let in. */
   readonly person: Person | undefined
   readonly unlisted?: Refusal
 }

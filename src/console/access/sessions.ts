@@ -20,7 +20,7 @@ export interface Notice {
 
 /** A person who is signed in, in one browser. */
 export interface Session {
-  /** For `sessions list` and `revoke`: it lets nobody in. */
+  /** For `sessions list` and `revoke`: it lets no person in. */
   readonly id: string
   /** A proxy may give the person another role. */
   person: Person
@@ -35,7 +35,7 @@ export interface Session {
 
 /** The sessions of this process. They end with it: a restart costs one link. */
 export class Sessions {
-  /** By the digest of the cookie: what is in memory lets nobody in. */
+  /** By the digest of the cookie: what is in memory lets no person in. */
   private readonly all = new Map<string, Session>()
 
   /** @param now ms since the epoch. */

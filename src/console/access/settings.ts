@@ -73,7 +73,7 @@ export const CONSOLE = section(
       const all = [...settings.viewers, ...settings.operators, ...settings.admins]
       if (all.length === 0) {
         const message =
-          'viewers, operators and admins: all empty, but auth=proxy: nobody could sign in'
+          'viewers, operators and admins: all empty, but auth=proxy: no person could sign in'
         yield { keys: ['auth', 'viewers', 'operators', 'admins'], message }
       }
       if (groupsHeader === undefined && all.some((name) => name.startsWith(GROUP))) {

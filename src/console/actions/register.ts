@@ -67,7 +67,7 @@ function explained(form: Form, domain: string): string | undefined {
   return reasonIn(form)
 }
 
-/** Asks DNS about a domain, which whoever runs its name servers can see. */
+/** Asks DNS about a domain, which those who run its name servers can see. */
 export const ASK_DNS: Action<Pick<Register, 'tenant' | 'domain'>> = {
   path: '/tenants/:tenant/register/dns',
   operation: rankByDns,

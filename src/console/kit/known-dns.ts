@@ -39,8 +39,8 @@ export function dnsSaid(server: string | undefined): AskDns {
 }
 
 /**
- * Lets something ask DNS about domains, and keeps the answers: only ever because a person pressed a button, since whoever
- * runs the name servers of a domain sees the questions.
+ * Lets something ask DNS about domains, and keeps the answers: only ever because a person pressed a button, since those who
+ * run the name servers of a domain see the questions.
  *
  * @throws {RefusedError} DNS gives no answer, or others ask too much at this moment.
  */

@@ -126,7 +126,7 @@ function reasonsOf(visit: Visit, tenant: string, { domain, score, reasons }: Ran
             })}
             ${
               visit.writing
-                ? html`<p>Whoever runs the name servers of the domain sees the questions.</p>`
+                ? html`<p>Those who run the name servers of the domain see the questions.</p>`
                 : NOTHING
             }`
     }`
