@@ -3,7 +3,6 @@ import { NotFoundError } from '../../base/errors'
 import type { Case } from '../../cases/case'
 import { Cases } from '../../cases/cases'
 import type { Evidence } from '../../cases/evidence'
-import { findingsOf } from '../../cases/findings'
 import { forTenant } from '../../cases/for-tenant'
 import { readEvidence } from '../../cases/read-evidence'
 import { printEvidence } from '../../cli/views/evidence'
@@ -18,6 +17,7 @@ import { printed } from '../kit/printed'
 import { caseState } from './cases'
 import { checklist, said, type From } from './checklist'
 import { onCase } from './on-case'
+import { findingsFor } from './whole-reports'
 
 /** A case: its record, its checklist, notes and evidence. */
 export const CASE: Page = {
@@ -33,7 +33,7 @@ export const CASE: Page = {
       ${facts(record(of))}`
     if (visit.isPoll) return { title, live, rest: NOTHING }
     const now = await serverTime(store.client)
-    const findings = await findingsOf(store, of, now, true)
+    const findings = await findingsFor(visit, of)
     const from = { returnTo: visit.to(['cases', name]), seen: now }
     return {
       ...{ title, live },

@@ -1,11 +1,9 @@
 import { NotFoundError } from '../../base/errors'
 import { Cases } from '../../cases/cases'
-import { findingsOf } from '../../cases/findings'
 import { whoOf } from '../../cli/views/audit'
-import { ownDomains, readGoingOn, readIncident, type Incident } from '../../operations/incident'
+import { readGoingOn, readIncident, type Incident } from '../../operations/incident'
 import { assertKnown, existingTenant } from '../../operations/tenants'
 import { tenantOf } from '../../records/audit-entry'
-import { MINUTE } from '../../reporting/calendar'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Page, Shown, Visit } from '../kit/page'
 import { heading, table, time } from '../kit/parts'
@@ -14,6 +12,7 @@ import { sharedBy } from '../kit/shared'
 import { incidentForms } from './incident-forms'
 import { incidentLive } from './incident-live'
 import { onCase } from './on-case'
+import { findingsFor, ownOf } from './whole-reports'
 
 /** What an alert links to: what goes on, and what to do about it. */
 export const INCIDENT: Page = {
@@ -39,17 +38,6 @@ const goingOn = sharedBy(({ store, config }, subject) =>
   readGoingOn(store, config, subject, READING),
 )
 
-/** By a tenant and the token that changes with its domains: one that was just registered is proposed no longer. */
-const ownBy = sharedBy(
-  ({ store, config }, key) => ownDomains(store, config, key.slice(0, key.indexOf(' '))),
-  MINUTE,
-)
-
-async function ownOf(visit: Visit, tenant: string): Promise<readonly string[]> {
-  const { client, keys } = visit.store
-  return ownBy(visit, `${tenant} ${await client.hget(keys.tenant(tenant), 'domains')}`)
-}
-
 async function poll(visit: Visit, subject: string): Promise<Shown> {
   const goesOn = await goingOn(visit, subject)
   const look = await lookAtQueue(visit, goesOn.tenant.id)
@@ -65,7 +53,7 @@ async function whole(visit: Visit, subject: string): Promise<Shown> {
     queueOf: async () => (await looking)?.queue ?? { problem: 'hosts have not answered yet' },
   })
   const { case: record, now } = incident
-  const findings = record && (await findingsOf(store, record, now, true))
+  const findings = record && (await findingsFor(visit, record))
   const from = { returnTo: visit.to(['incidents', subject]), seen: now }
   return {
     title: `Incident of ${incident.tenant.id}`,
