@@ -186,7 +186,7 @@ export class DomainRegistry {
       }
       if (isStopped(work)) throw stopped(tenant)
       // What is shared from now on gives up its name.
-      if (how !== 'add') await leaveNames(this.store, tenant, sharedOnes)
+      if (how !== 'add') await leaveNames(this.store, tenant, sharedOnes, lease)
       let written = 0
       for (const batch of batchesOf(ordered, BATCH)) {
         await this.putBatch(tenant, batch, by, how, put)

@@ -24,15 +24,16 @@ export function newLease(tenant: string): string {
  * Notes that a tenant is about to give up names, any number of them: where the command is interrupted, the claims whose
  * entries it has removed yield to others.
  *
+ * @param lease of the command, where it has one.
  * @throws what ioredis throws.
  */
 export async function leaveNames(
   store: Store,
   tenant: string,
   domains: readonly string[],
+  lease = newLease(tenant),
 ): Promise<void> {
   const { keys } = store
-  const lease = newLease(tenant)
   for (const batch of batchesOf(domains, BATCH)) {
     await store.run(LEAVE, [keys.ownerNames, keys.ownerPending], [tenant, lease, ...batch])
   }

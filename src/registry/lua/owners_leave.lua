@@ -1,7 +1,7 @@
 -- Notes that a tenant is about to give up names: as soon as their entries are gone, its claims yield to others.
 --
 -- KEYS[1] names   KEYS[2] pending
--- ARGV[1] tenant   ARGV[2] a lease that has never begun   then names
+-- ARGV[1] tenant   ARGV[2] lease; one that has never begun is over   then names
 -- Reply: how many of them it owns
 --
 -- @include registry/ownership
