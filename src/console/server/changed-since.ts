@@ -51,6 +51,7 @@ export async function changedSince(
       'Nothing of what you asked for is done yet.',
     ],
     yes: 'Go on all the same',
-    fields: { [FIELDS.seen]: String(now) },
+    // What is shown here may be of this very millisecond.
+    fields: { [FIELDS.seen]: String(Math.max(now, changes[0]!.at + 1)) },
   }
 }
