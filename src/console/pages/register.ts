@@ -7,13 +7,13 @@ import { atLeast } from '../../records/role'
 import { serverTime } from '../../store/server-clock'
 import type { Candidate } from '../../suggest/candidate'
 import type { Ranked } from '../../suggest/rank'
-import { suggestDomains } from '../../suggest/suggest'
 import { form, type Field } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
-import { dnsSaid, saidByDns } from '../kit/known-dns'
+import { saidByDns } from '../kit/known-dns'
 import type { Page, Visit } from '../kit/page'
 import { facts, heading, outside, state, time, type Cell } from '../kit/parts'
 import { tenantHeader } from './tenant-header'
+import { suggestionOf } from './whole-reports'
 
 const VERDICTS = {
   own: state('own: probably the tenant’s', 'good'),
@@ -30,17 +30,12 @@ export const REGISTER: Page = {
     const domain = typedDomain(visit.query.get('domain') ?? '')
     const title = `Register ${domain}`
     if (visit.isPoll) return { title, live, rest: NOTHING }
-    const { store, config } = visit
     const tenant = visit.params['tenant']!
     assertTenantId(tenant)
-    const { dns } = config.console
-    const suggestion = await suggestDomains(
-      ...([store, tenant, config.report.days, dnsSaid(dns)] as const),
-      ...([config.registry.neverRegister, domain] as const),
-    )
+    const suggestion = await suggestionOf(visit, tenant, domain)
     const [ranked] = suggestion.ranked
     const [never] = suggestion.never
-    const seen = await serverTime(store.client)
+    const seen = await serverTime(visit.store.client)
     return {
       ...{ title, live },
       rest: html`${tabs} ${heading(visit, 'register')}

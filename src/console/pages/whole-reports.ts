@@ -4,6 +4,8 @@ import { findingsOf, type Findings } from '../../cases/findings'
 import { ownDomains } from '../../operations/incident'
 import { MINUTE } from '../../reporting/calendar'
 import { serverTime } from '../../store/server-clock'
+import { suggestDomains, type Suggestion } from '../../suggest/suggest'
+import { dnsSaid } from '../kit/known-dns'
 import type { Visit } from '../kit/page'
 import { sharedBy } from '../kit/shared'
 
@@ -14,6 +16,18 @@ const LATE = 10 * MINUTE
 
 const ownBy = sharedBy(
   ({ store, config }, key) => ownDomains(store, config, key.slice(0, key.indexOf(' '))),
+  MINUTE,
+  LATE,
+)
+
+const suggestionBy = sharedBy(
+  ({ store, config: { report, registry, console } }, key) => {
+    const [tenant = '', domain] = key.split(' ')
+    return suggestDomains(
+      ...([store, tenant, report.days, dnsSaid(console.dns)] as const),
+      ...([registry.neverRegister, domain] as const),
+    )
+  },
   MINUTE,
   LATE,
 )
@@ -30,6 +44,15 @@ const findingsBy = sharedBy(
 /** Unregistered domains that are probably the tenant's own. */
 export async function ownOf(visit: Visit, tenant: string): Promise<readonly string[]> {
   return ownBy(visit, `${tenant} ${await domainsToken(visit, tenant)}`)
+}
+
+/** The verdict on one domain, with what DNS has said so far. */
+export async function suggestionOf(
+  visit: Visit,
+  tenant: string,
+  domain: string,
+): Promise<Suggestion> {
+  return suggestionBy(visit, `${tenant} ${domain} ${await domainsToken(visit, tenant)}`)
 }
 
 /** What is known for the steps of a case. */

@@ -46,6 +46,8 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
       return c.body(asset.body, 200, { 'Content-Type': asset.type })
     })
   }
+  // Browsers ask for it by themselves.
+  app.get('/favicon.ico', (c) => c.body(null, 204))
   letPeopleIn(app, site, answers)
   // From here on a person is signed in.
   for (const page of PAGES) app.get(page.path, (c) => visits.show(c, page))
