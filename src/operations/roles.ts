@@ -15,7 +15,7 @@ import { firstDomains, lossOfDomains, removeDomains, setSubdomains } from './dom
 import { pause, resume } from './enforcement'
 import { find } from './find'
 import { findDomain, findOwner } from './find-domain'
-import { readGoingOn, readIncident } from './incident'
+import { ownDomains, readGoingOn, readIncident } from './incident'
 import { readIncidentQueue } from './incident-queue'
 import { lossOf, lossOfTenant } from './loss'
 import { readWentBack } from './lost-changes'
@@ -58,6 +58,7 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [findDomain, 'viewer'],
   [readIncident, 'viewer'],
   [readGoingOn, 'viewer'],
+  [ownDomains, 'viewer'],
   [readReports, 'viewer'],
   [noteExport, 'operator'],
   [readIncidentQueue, 'operator'],

@@ -140,13 +140,11 @@ describe('tenantctl console', () => {
   })
 
   it('says that none runs, and how to make one', async () => {
+    const site = scratchDir('none')
+    const ini = `[console]\nstate=${path.join(site, 'state')}\n`
+    writeFileSync(path.join(site, 'unregistered-domain.ini'), ini)
     const { status, stderr } = await tenantctl([
-      '--redis',
-      redis.url,
-      '--config',
-      scratchDir('none'),
-      'console',
-      'link',
+      ...['--redis', redis.url, '--config', site, 'console', 'link'],
     ])
     assert.equal(status, 1)
     assert.match(stderr, /no console runs with this directory: start tenantctl console/)
