@@ -12,7 +12,7 @@ import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 
 /** Restricted tenants, and blocked connectors, of which one reading says more than how many there are. */
-export const MOST_REFUSED = 200
+const MOST_REFUSED = 200
 /** All connectors are looked at if there are at most this many; else those of as many of the latest changes. */
 const MOST_CONNECTORS = 1000
 /** Read at the same time. */

@@ -81,7 +81,7 @@ export const WORDS = {
   unusual: {
     title: 'Unusual',
     meaning:
-      'The tenant sends otherwise than in its own past, such as from many new domains. It is a hint, and refuses nothing.',
+      'The sending pattern of the tenant has changed, such as to many new domains. It is a hint, and refuses nothing.',
   },
   deferred: {
     title: 'Deferred because Redis was away',

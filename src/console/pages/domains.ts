@@ -126,7 +126,7 @@ function forms(visit: Visit, tenant: string, chosen: string, seen: number): Html
 }
 
 /** A domain, with its Unicode form beside it where that differs. */
-export function domainText(domain: string): Html {
+function domainText(domain: string): Html {
   const unicode = domainToUnicode(domain)
   return unicode === domain || unicode === ''
     ? outside(domain)

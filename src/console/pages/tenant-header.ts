@@ -55,7 +55,7 @@ export async function tenantHeader(visit: Visit, tab: Tab): Promise<TenantHeader
 }
 
 /** Links to all pages of a tenant. */
-export function tabsOf(visit: Visit, tenant: string, tab: Tab): Html {
+function tabsOf(visit: Visit, tenant: string, tab: Tab): Html {
   return html`<nav class="tabs" aria-label="Pages of ${tenant}">
     <ul>
       ${TABS.map(([segment, text]) => {
@@ -133,7 +133,7 @@ function meterBars({ usage }: FullStatus): Html {
 }
 
 /** `unregistered mail: 127 of 300 recipients in 1h, 42 %` with a bar. @param name of the meter. */
-export function meterBar(name: string, window: WindowUsage): Html {
+function meterBar(name: string, window: WindowUsage): Html {
   const { used, limit } = window
   const text = `${name}: ${used} of ${limit} recipients in ${formatWindow(window.window)}, ${percent(window)}`
   const most = Math.max(limit, 1)
